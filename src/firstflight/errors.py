@@ -1,0 +1,45 @@
+"""Errors of the path. Each message is one sentence: what is wrong, where, and what to do."""
+
+
+class FirstFlightError(Exception):
+    """Base of every error that the path raises on purpose."""
+
+
+class DropError(FirstFlightError):
+    """An upstream drop is missing or is not what its description promises."""
+
+
+class ProcessError(FirstFlightError):
+    """``process.toml`` lacks a decision or holds one that cannot be read."""
+
+
+class ClockError(FirstFlightError):
+    """Something asked for data from after the clock's today."""
+
+
+class StateError(FirstFlightError):
+    """The feature state for a feature version and date is missing, stale or altered."""
+
+
+class SnapshotError(FirstFlightError):
+    """A training snapshot is missing or its content does not match its digest."""
+
+
+class ReleaseError(FirstFlightError):
+    """A release cannot be saved or loaded as it was made."""
+
+
+class RegistryError(FirstFlightError):
+    """The registry does not hold what was asked for."""
+
+
+class GateError(FirstFlightError):
+    """The gate cannot judge: no window, no labels, or no such version."""
+
+
+class RolloutError(FirstFlightError):
+    """A change of what serves is not allowed in the present state."""
+
+
+class RollbackRefused(FirstFlightError):
+    """The preflight of a rollback failed, and nothing was changed."""
