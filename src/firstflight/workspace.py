@@ -107,7 +107,11 @@ def configure(workspace: Workspace | None = None) -> Workspace:
         OMP_NUM_THREADS="1",
         MLFLOW_TRACKING_URI=ws.tracking_uri,
         MLFLOW_REGISTRY_URI=ws.tracking_uri,
+        # Where MLflow, used without a server, puts the files of an experiment; it has no public
+        # setting for this, and its default is a folder beside the notebook.
+        _MLFLOW_SERVER_ARTIFACT_ROOT=str(ws.artifacts),
         MLFLOW_LOGGING_LEVEL="WARNING",
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
         MLFLOW_DISABLE_TELEMETRY="true",
         BENTOML_HOME=str(ws.bento_home),
         BENTOML_DO_NOT_TRACK="True",

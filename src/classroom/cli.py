@@ -1,0 +1,279 @@
+"""The command `course`: run, start, status, doctor, reset, build, freeze, setup."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from classroom import builder, doctor, ledger, map, runner, setup_tools, workspaces
+from classroom import freeze as freezer
+from classroom.errors import CourseError
+from firstflight.errors import FirstFlightError
+from firstflight.workspace import PROJECT, Workspace, current
+
+app = typer.Typer(
+    help="Run and look after the course. Exit codes: 0 done, 1 something is wrong, 2 wrong usage.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Where = Annotated[
+    Path | None,
+    typer.Option("--workspace", help="The workspace; default $FIRSTFLIGHT_HOME, else workspace/."),
+]
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn an error that is one sentence into that sentence and exit code 1."""
+    try:
+        yield
+    except FirstFlightError as error:
+        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        raise typer.Exit(1) from None
+
+
+def _workspace(folder: Path | None) -> Workspace:
+    if folder is not None:
+        os.environ["FIRSTFLIGHT_HOME"] = str(folder.resolve())
+    return current()
+
+
+def _number(text: str) -> str:
+    if not re.fullmatch(r"\d{1,2}", text):
+        raise typer.BadParameter(f"a lesson is a number such as 05, not {text!r}")
+    return text.zfill(2)
+
+
+@app.command()
+def run(
+    solutions: Annotated[
+        bool, typer.Option("--solutions", help="Run solutions/ instead of notebooks/.")
+    ] = False,
+    first: Annotated[str, typer.Option("--from", help="First lesson; implies --keep.")] = "00",
+    last: Annotated[str, typer.Option("--to", help="Last lesson.")] = "99",
+    workspace: Where = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Do not empty the workspace.")] = False,
+) -> None:
+    """Run the lessons in order in a fresh workspace, and print what each took."""
+    first, last = _number(first), _number(last)
+    folder = "solutions" if solutions else "notebooks"
+    ws = _workspace(workspace)
+    with sentences():
+        setup_tools.run()
+        paths = runner.notebooks(folder, first, last)
+        runner.run(ws, paths, keep=keep or first > "00")
+        _print_run(ws, folder)
+
+
+@app.command()
+def start(
+    lesson: Annotated[str, typer.Argument(help="The lesson you want to do, such as 05.")],
+    workspace: Where = None,
+) -> None:
+    """Build the state that a lesson starts from, with the solutions of the lessons before it."""
+    number = _number(lesson)
+    ws = _workspace(workspace)
+    with sentences():
+        map.part_of(number)
+        setup_tools.run()
+        todo = runner.missing_lessons(ws, number)
+        if todo:
+            runner.run(ws, todo, keep=True)
+        later = [n for n in workspaces.done(ws) if n >= number]
+    path = next((PROJECT / "notebooks").glob(f"{number}_*.ipynb"), None)
+    what = f"open notebooks/{path.name}" if path else "its notebook is not there yet"
+    typer.echo(f"The state of lessons before {number} is there: {what}.")
+    if later:
+        typer.echo(
+            f"Lesson {later[0]} and what follows are done here already; for a state without them "
+            f"run `course reset`, then `course start {number}`."
+        )
+
+
+@app.command()
+def status(
+    workspace: Where = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show which lessons are done in the workspace, and what is next."""
+    ws = _workspace(workspace)
+    done = workspaces.done(ws)
+    left = workspaces.noted(ws, "left_behind.json", {})
+    open_lessons = [part.lesson for part in sorted(map.PARTS, key=lambda p: p.lesson)]
+    following = next((n for n in open_lessons if n not in done), None)
+    if as_json:
+        answer = {"workspace": str(ws.root), "done": done, "next": following, "left": left}
+        typer.echo(runner.dumps(answer))
+        return
+    table = Table("lesson", "part", "state", "left behind", box=None, header_style="bold")
+    for part in sorted(map.PARTS, key=lambda part: part.lesson):
+        state = "done" if part.lesson in done else "next" if part.lesson == following else ""
+        table.add_row(part.lesson, part.name, state, left.get(part.lesson, ""))
+    Console().print(f"Workspace: {ws.root}", highlight=False, soft_wrap=True)
+    Console().print(table)
+
+
+@app.command("doctor")
+def doctor_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Skip the imports.")] = False,
+) -> None:
+    """Look at everything the course needs: Python, packages, memory, disk, ports, set-up."""
+    findings = doctor.examine(imports=not quick)
+    if as_json:
+        typer.echo(runner.dumps([vars(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            typer.echo(f"{'ok ' if finding.ok else 'NOT'}  {finding.what}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def reset(
+    workspace: Where = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete the workspace: all state of the course, and nothing else."""
+    ws = _workspace(workspace)
+    with sentences():
+        if not ws.root.exists():
+            typer.echo(f"There is no workspace at {ws.root}.")
+            return
+        if not yes:
+            names = ", ".join(workspaces.done(ws)) or "none"
+            typer.confirm(f"Delete {ws.root} (lessons done: {names})?", abort=True)
+        workspaces.remove(ws)
+        typer.echo(f"{ws.root} is deleted.")
+
+
+@app.command()
+def build(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 1 if something is out of date.")
+    ] = False,
+) -> None:
+    """Write notebooks/ and solutions/ from lessons/."""
+    with sentences():
+        if check:
+            found = builder.differences()
+            if found:
+                raise CourseError("\n".join(found))
+            typer.echo(f"{len(builder.sources())} lessons: notebooks/ and solutions/ are current.")
+            return
+        changed = builder.write()
+    for path in changed:
+        typer.echo(f"{'wrote' if path.exists() else 'removed'} {path.relative_to(PROJECT)}")
+    typer.echo(f"{len(changed)} notebooks changed.")
+
+
+@app.command()
+def freeze(
+    workspace: Where = None,
+    lesson: Annotated[str | None, typer.Option("--only", help="One lesson, such as 05.")] = None,
+) -> None:
+    """Copy the outputs of the last run of the solutions into solutions/."""
+    ws = _workspace(workspace)
+    with sentences():
+        changed = freezer.freeze(ws, only=_number(lesson) if lesson else None)
+    for path in changed:
+        typer.echo(f"froze {path.relative_to(PROJECT)}")
+    typer.echo(f"{len(changed)} notebooks changed.")
+
+
+@app.command()
+def setup() -> None:
+    """Do what is done once after the install: databases, kernel, JupyterLab's settings."""
+    with sentences():
+        for line in setup_tools.run():
+            typer.echo(line)
+
+
+def _print_run(ws: Workspace, folder: str) -> None:
+    console = Console()
+    rows = runner.read_figures(ws, folder)
+    table = Table(
+        "lesson", "cells", "seconds", "peak MB", "left behind", box=None, header_style="bold"
+    )
+    for row in rows:
+        table.add_row(
+            str(row["lesson"]),
+            str(row["cells"]),
+            f"{row['seconds']:.1f}",
+            f"{row['peak_mb']:.0f}",
+            str(row["left"]),
+        )
+    seconds = sum(_float(row["seconds"]) for row in rows)
+    peak = max(_float(row["peak_mb"]) for row in rows)
+    cells = sum(_float(row["cells"]) for row in rows)
+    table.add_section()
+    table.add_row("in all", f"{cells:.0f}", f"{seconds:.1f}", f"{peak:.0f}", "")
+    console.print()
+    console.print(table)
+    facts = runner.machine()
+    console.print(
+        f"{facts['cpus']} CPUs, {facts['memory_gb']} GB, Python {facts['python']}, "
+        f"{facts['system']}.",
+        highlight=False,
+    )
+    _print_ledger(console)
+    _print_history(console, ws)
+
+
+def _float(value: Any) -> float:
+    return float(value)
+
+
+def _print_ledger(console: Console) -> None:
+    console.print("\n[bold]The ledger[/bold]")
+    rows = ledger.rows()
+    if not rows:
+        console.print("No lesson has written a row yet.")
+        return
+    table = Table(*ledger.COLUMNS.values(), box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(_cell(row[name]) for name in ledger.COLUMNS))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _print_history(console: Console, ws: Workspace) -> None:
+    console.print("\n[bold]The deployment history[/bold]")
+    entries = _history(ws)
+    if not entries:
+        console.print("No lesson has deployed anything yet.")
+        return
+    names = list(entries[0])
+    table = Table(*names, box=None, header_style="bold")
+    for entry in entries:
+        table.add_row(*("" if entry.get(n) is None else str(entry.get(n)) for n in names))
+    console.print(table)
+
+
+def _history(ws: Workspace) -> list[dict[str, Any]]:
+    """Return the deployment history of the flights model, an entry a row."""
+    from firstflight.workspace import configure
+
+    configure(ws)
+    # Imported late: it brings MLflow, which takes seconds.
+    from firstflight import registry
+
+    found = registry.history("flights")
+    if hasattr(found, "to_dict"):
+        return [{str(k): v for k, v in row.items()} for row in found.to_dict("records")]
+    return [dict(entry) if isinstance(entry, dict) else vars(entry) for entry in found]

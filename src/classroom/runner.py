@@ -1,0 +1,272 @@
+"""Run the course with papermill: every notebook once, in order, measured."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import nbformat
+import psutil
+
+from classroom import setup_tools, workspaces
+from classroom.errors import CourseError, RunError, WorkspaceError
+from classroom.memory import MB, descendants, peak_of_descendants
+from firstflight.workspace import PROJECT, Workspace, configure
+
+CELL_TIMEOUT = 300  # seconds
+LEAVE = 15.0  # seconds that a lesson's servers get to end after its kernel
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one lesson took.
+
+    Attributes
+    ----------
+    cells : int
+        Code cells.
+    seconds : float
+        Wall time with the start of the kernel.
+    peak_mb : float
+        Largest memory of the kernel and everything below it, sampled each half second.
+    left : str
+        What the lesson leaves in the workspace, in its own words.
+    """
+
+    lesson: str
+    cells: int
+    seconds: float
+    peak_mb: float
+    left: str
+
+
+def notebooks(folder: str, first: str = "00", last: str = "99", root: Path = PROJECT) -> list[Path]:
+    """Return the notebooks of a folder from one lesson to another, in order.
+
+    Raises
+    ------
+    CourseError
+        If there is none.
+    """
+    found = sorted((root / folder).glob("[0-9][0-9]_*.ipynb"))
+    chosen = [path for path in found if first <= path.name[:2] <= last]
+    if not chosen:
+        raise CourseError(
+            f"{folder}/ has no lesson from {first} to {last}: run `course build`, "
+            "or give other numbers."
+        )
+    return chosen
+
+
+def fresh(ws: Workspace) -> None:
+    """Empty the workspace for a run from the start.
+
+    Raises
+    ------
+    WorkspaceError
+        If the folder is not one of ours, or holds lessons that somebody did by hand.
+    """
+    if workspaces.holds_own_work(ws):
+        names = ", ".join(workspaces.done(ws)) or "none finished"
+        raise WorkspaceError(
+            f"{ws.root} holds your own work (lessons: {names}): `course reset` deletes it, "
+            "--workspace names another folder, --keep goes on in this one."
+        )
+    workspaces.remove(ws)
+
+
+@contextmanager
+def environment(ws: Workspace) -> Iterator[None]:
+    """Set what kernels of a run inherit, and put the old values back afterwards."""
+    before = dict(os.environ)
+    jupyter = ws.root / "jupyter"
+    try:
+        # First in Jupyter's search path, so that no other kernel named python3 is taken instead.
+        setup_tools.kernelspec(jupyter)
+        profile = jupyter / "ipython" / "profile_default"
+        profile.mkdir(parents=True, exist_ok=True)
+        # A warning about unencrypted TCP, which a kernel on 127.0.0.1 may well use.
+        (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
+        configure(ws)
+        os.environ.update(
+            FIRSTFLIGHT_HEADLESS="1",
+            JUPYTER_PATH=str(jupyter),
+            IPYTHONDIR=str(jupyter / "ipython"),
+            PYTHONHASHSEED="0",
+        )
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def run(
+    ws: Workspace,
+    paths: Sequence[Path],
+    *,
+    keep: bool = False,
+    root: Path = PROJECT,
+) -> list[Figures]:
+    """Run notebooks in order in one workspace and return what each took.
+
+    Parameters
+    ----------
+    ws : Workspace
+        Where the state goes, and under ``executed/`` the executed notebooks.
+    paths : sequence of Path
+        The notebooks; none of them is written.
+    keep : bool, default False
+        Go on in the workspace as it is; otherwise it is emptied first.
+    root : Path
+        The project.
+
+    Raises
+    ------
+    RunError
+        At the first lesson that fails, with the lesson, the cell and the error.
+    """
+    if not keep:
+        fresh(ws)
+    before = os.environ.get("FIRSTFLIGHT_HEADLESS")
+    os.environ["FIRSTFLIGHT_HEADLESS"] = "1"
+    try:
+        workspaces.prepare(ws)
+    finally:
+        os.environ.pop("FIRSTFLIGHT_HEADLESS")
+        if before is not None:
+            os.environ["FIRSTFLIGHT_HEADLESS"] = before
+    figures: list[Figures] = []
+    with environment(ws):
+        setup_tools.seed(ws)
+        for path in paths:
+            figures.append(_run_one(ws, path))
+            _write_figures(ws, paths[0].parent.name, figures)
+    return figures
+
+
+def _run_one(ws: Workspace, path: Path) -> Figures:
+    # Imported here: it takes a second, and `course status` does not need it.
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill import execute_notebook
+    from papermill.exceptions import PapermillExecutionError
+
+    lesson = path.stem
+    target = ws.executed / path.parent.name / path.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    cells = nbformat.read(path, as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    before = {p.pid for p in descendants(os.getpid())}
+    began = time.monotonic()
+    with warnings.catch_warnings(), peak_of_descendants() as peak:
+        warnings.simplefilter("ignore")  # of the machinery; a cell's warnings are in its output
+        logging.getLogger("papermill").setLevel(logging.ERROR)
+        try:
+            execute_notebook(
+                path,
+                target,
+                kernel_name="python3",
+                cwd=path.parent,
+                progress_bar={
+                    "desc": f"{lesson:<32}",
+                    "disable": not sys.stderr.isatty(),
+                    "bar_format": "{desc} {bar} {n_fmt:>3}/{total_fmt} cells  {elapsed}",
+                },
+                execution_timeout=CELL_TIMEOUT,
+                start_timeout=120,
+            )
+        except PapermillExecutionError as error:
+            what = f"{error.ename}: {' '.join(str(error.evalue).split())}"
+            raise RunError(_failed(lesson, error.cell_index, what, target)) from None
+        except CellTimeoutError:
+            what = f"it ran for more than {CELL_TIMEOUT} seconds"
+            raise RunError(_failed(lesson, _stopped_at(target), what, target)) from None
+        except DeadKernelError:
+            what = "its kernel ended, perhaps for lack of memory"
+            raise RunError(_failed(lesson, _stopped_at(target), what, target)) from None
+    _nothing_left(lesson, before)
+    left = workspaces.noted(ws, "left_behind.json", {}).get(lesson[:2], "")
+    took = round(time.monotonic() - began, 1)
+    return Figures(lesson, len(code), took, round(peak.mb), left)
+
+
+def _failed(lesson: str, cell: int, what: str, kept: Path) -> str:
+    return f"Lesson {lesson} failed in cell {cell}: {what} (the executed notebook: {kept})."
+
+
+def _stopped_at(executed: Path) -> int:
+    """Return the index of the cell that ran last in a half-executed notebook."""
+    if not executed.exists():
+        return 0
+    cells = nbformat.read(executed, as_version=4).cells
+    states = [cell.metadata.get("papermill", {}).get("status") for cell in cells]
+    ran = [n for n, state in enumerate(states) if state in {"running", "failed", "completed"}]
+    return ran[-1] if ran else 0
+
+
+def _nothing_left(lesson: str, before: set[int]) -> None:
+    """Wait until the lesson's servers are gone; a process that stays is an error."""
+    deadline = time.monotonic() + LEAVE
+    while left := [p for p in descendants(os.getpid()) if p.pid not in before]:
+        if time.monotonic() > deadline:
+            name = _name(left[0])
+            raise RunError(
+                f"Lesson {lesson} left a process behind ({name}): "
+                "start servers with classroom.servers."
+            )
+        time.sleep(0.2)
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())[:80] or process.name()
+    except psutil.Error:
+        return f"process {process.pid}"
+
+
+def machine() -> dict[str, object]:
+    """Return what the figures of a run depend on."""
+    return {
+        "cpus": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / MB / 1024, 1),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _write_figures(ws: Workspace, folder: str, figures: list[Figures]) -> None:
+    lessons = {str(row["lesson"]): row for row in read_figures(ws, folder)}
+    lessons |= {row.lesson: asdict(row) for row in figures}
+    runs = workspaces.noted(ws, "run.json", {})
+    runs["machine"] = machine()
+    runs[folder] = [lessons[name] for name in sorted(lessons)]
+    workspaces.note(ws, "run.json", runs)
+
+
+def read_figures(ws: Workspace, folder: str) -> list[dict[str, object]]:
+    """Return the rows of ``run.json`` for a folder of notebooks."""
+    rows: list[dict[str, object]] = workspaces.noted(ws, "run.json", {}).get(folder, [])
+    return rows
+
+
+def missing_lessons(ws: Workspace, number: str, root: Path = PROJECT) -> list[Path]:
+    """Return the solutions that must run before a lesson can start, in order."""
+    wanted = [f"{n:02}" for n in range(int(number))]
+    if not wanted:
+        return []
+    have = workspaces.done(ws)
+    paths = notebooks("solutions", "00", wanted[-1], root)
+    return [path for path in paths if path.name[:2] not in have]
+
+
+def dumps(value: object) -> str:
+    """Return JSON for a `--json` answer."""
+    return json.dumps(value, indent=1, sort_keys=True, default=str)

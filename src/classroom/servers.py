@@ -1,0 +1,291 @@
+"""Start a server from a notebook; it never outlives the kernel.
+
+>>> with servers.mlflow() as ui:  # doctest: +SKIP
+...     ui
+mlflow: ready
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from classroom.errors import ServerError
+from classroom.memory import tree_mb
+from classroom.setup_tools import PROXY
+from classroom.workspaces import headless
+from firstflight.workspace import PROJECT, current
+
+GUARD = Path(__file__).with_name("guard.py")
+
+# Behind a hub a page is reached under a fixed name (see setup_tools), so its port is fixed.
+HUB_PORTS = PROXY
+
+_running: dict[str, Server] = {}
+
+
+class Server:
+    """A server process that answers on 127.0.0.1.
+
+    Attributes
+    ----------
+    name : str
+        What it is, such as ``"mlflow"``.
+    url : str
+        Its address for code in the notebook, without a slash at the end.
+    start_seconds : float
+        From the start of the process to the first good health answer.
+    """
+
+    def __init__(self, name: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.name, self.port, self.log = name, port, log
+        self.url = f"http://127.0.0.1:{port}"
+        self.start_seconds = 0.0
+        self._guard = process
+
+    @property
+    def pid(self) -> int:
+        """The process to look at; it is the guard, the server and its workers are below it."""
+        return self._guard.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there. It can be there and not answer."""
+        return self._guard.poll() is None
+
+    @property
+    def browser_url(self) -> str:
+        """What to open in a browser: through the Jupyter proxy behind a hub, else directly."""
+        prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+        if not prefix:
+            return self.url + "/"
+        where = self.name if HUB_PORTS.get(self.name) == self.port else f"proxy/{self.port}"
+        return f"{prefix.rstrip('/')}/{where}/"
+
+    def memory_mb(self) -> float:
+        """Return the memory of the server and all its workers in MB, pages shared counted once."""
+        return tree_mb(self.pid)
+
+    def stop(self) -> None:
+        """End the server with everything it started, and wait until it is gone."""
+        _running.pop(self.name, None)
+        if self.running:
+            assert self._guard.stdin is not None
+            self._guard.stdin.close()  # the guard takes this as the end of the kernel
+            try:
+                self._guard.wait(30)
+            except subprocess.TimeoutExpired:
+                raise ServerError(
+                    f"{self.name} did not end within 30 seconds (process {self.pid}): "
+                    "restart the kernel."
+                ) from None
+
+    def log_tail(self, lines: int = 15) -> str:
+        """Return the last lines of the server's log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        # No port: it is another one on every run, and outputs are compared.
+        return f"{self.name}: {'ready' if self.running else 'stopped'}"
+
+    def _repr_html_(self) -> str | None:
+        if headless() or not self.running:
+            return None
+        return f'<a href="{self.browser_url}" target="_blank">{self.name}</a>: ready'
+
+
+def port_is_free(port: int) -> bool:
+    """Tell whether a server could listen on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(
+    name: str,
+    argv: Sequence[str],
+    *,
+    ready: str,
+    env: Mapping[str, str] | None = None,
+    port: int | None = None,
+    timeout: float = 120,
+) -> Server:
+    """Start a server and wait until it answers.
+
+    Parameters
+    ----------
+    name : str
+        What it is. A server of the same name that this notebook started before is stopped first,
+        so a cell can be run twice.
+    argv : sequence of str
+        The command; ``{port}`` stands for the port. It must listen on 127.0.0.1.
+    ready : str
+        The path of the health answer, such as ``"/health"``.
+    env : mapping, optional
+        Environment variables to add.
+    port : int, optional
+        A fixed port; by default a free one.
+    timeout : float, default 120
+        Seconds to wait for the first good health answer.
+
+    Raises
+    ------
+    ServerError
+        If the port is taken, or the server ends or does not answer in time.
+    """
+    if name in _running:
+        _running[name].stop()
+    if port is not None and not port_is_free(port):
+        raise ServerError(
+            f"Port {port} for {name} is in use by another program: stop that program, or give "
+            "another port."
+        )
+    port = port or free_port()
+    logs = current().root / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{name}.log"
+    command = [part.replace("{port}", str(port)) for part in argv]
+    began = time.monotonic()
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-I", str(GUARD), *command],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # the Stop button interrupts the cell, not the server
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+        )
+    server = Server(name, port, process, log)
+    _running[name] = server
+    _wait(server, ready, began + timeout)
+    server.start_seconds = time.monotonic() - began
+    return server
+
+
+def _wait(server: Server, path: str, deadline: float) -> None:
+    while not _answers(server.port, path):
+        if not server.running:
+            _running.pop(server.name, None)
+            last = server.log_tail(1).strip() or "nothing"
+            raise ServerError(
+                f"{server.name} ended before it was ready; the last line of {server.log} is: {last}"
+            )
+        if time.monotonic() > deadline:
+            server.stop()
+            raise ServerError(
+                f"{server.name} did not answer in time and was stopped: read {server.log}."
+            )
+        time.sleep(0.1)
+
+
+def _answers(port: int, path: str) -> bool:
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        link.request("GET", path)
+        return link.getresponse().status < 400
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        link.close()
+
+
+def _hub_port(name: str) -> int | None:
+    return HUB_PORTS[name] if os.environ.get("JUPYTERHUB_SERVICE_PREFIX") else None
+
+
+def mlflow(port: int | None = None) -> Server:
+    """Start MLflow's server on the workspace's database, to look at its pages.
+
+    One worker and no job runner: the default is 15 processes and 1.6 GB.
+    """
+    ws = current()
+    return start(
+        "mlflow",
+        [
+            *(sys.executable, "-m", "mlflow", "server"),
+            *("--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
+            *("--backend-store-uri", ws.tracking_uri),
+            *("--default-artifact-root", str(ws.artifacts), "--no-serve-artifacts"),
+            # These replace MLflow's defaults, so the local names are listed again.
+            *("--allowed-hosts", "localhost:*,127.0.0.1:*"),
+            *("--cors-allowed-origins", "http://localhost:*,http://127.0.0.1:*"),
+        ],
+        ready="/health",
+        env={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        port=port or _hub_port("mlflow"),
+    )
+
+
+def prefect(port: int | None = None) -> Server:
+    """Start Prefect's server and let flows of this notebook use it.
+
+    Call it before `prefect` is imported: Prefect reads ``PREFECT_API_URL`` once. Without a server
+    every flow run starts a short-lived one of its own, which costs about 20 seconds.
+    """
+    server = start(
+        "prefect",
+        [
+            *(sys.executable, "-m", "prefect", "server", "start"),
+            *("--host", "127.0.0.1", "--port", "{port}", "--no-services"),
+        ],
+        ready="/api/health",
+        port=port or _hub_port("prefect"),
+    )
+    os.environ["PREFECT_API_URL"] = server.url + "/api"
+    return server
+
+
+def service(
+    target: str = "firstflight.service:svc",
+    *,
+    env: Mapping[str, str] | None = None,
+    port: int | None = None,
+) -> Server:
+    """Start a BentoML service the way production does, with one worker.
+
+    Parameters
+    ----------
+    target : str
+        ``module:name`` of the service, or the tag of a built Bento.
+    env : mapping, optional
+        Environment variables to add.
+    """
+    return start(
+        "service",
+        [
+            *(sys.executable, "-m", "bentoml", "serve", target),
+            *("--host", "127.0.0.1", "--port", "{port}", "--working-dir", str(PROJECT)),
+        ],
+        ready="/readyz",
+        env=env,
+        port=port or _hub_port("service"),
+    )

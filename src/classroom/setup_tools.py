@@ -1,0 +1,173 @@
+"""What is done once after the install, so that no lesson waits for it.
+
+The results lie under ``.setup/`` in the project (databases to copy into a fresh workspace) and in
+the environment (kernel, JupyterLab's settings).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from classroom.errors import SetupError
+from firstflight.workspace import PROJECT, Workspace
+
+TEMPLATES = PROJECT / ".setup"
+TOOLS = ("prefect", "mlflow")
+
+# Fixed names for the pages of servers behind a hub, see servers.HUB_PORTS. MLflow checks Host and
+# Origin; the proxy says the server's own, so that the check can stay on.
+PROXY = {"mlflow": 5511, "prefect": 5512, "service": 5513}
+
+OVERRIDES = {
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    }
+}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that the templates depend on."""
+    return {tool: importlib.metadata.version(tool) for tool in TOOLS}
+
+
+def ready(templates: Path = TEMPLATES) -> bool:
+    """Tell whether the templates are there and made by the installed versions."""
+    mark = templates / "versions.json"
+    return mark.exists() and json.loads(mark.read_text()) == versions()
+
+
+def run(templates: Path = TEMPLATES) -> list[str]:
+    """Do the one-off set-up and return what was done, a line each. Doing it again costs nothing.
+
+    Raises
+    ------
+    SetupError
+        If a tool's own set-up command fails.
+    """
+    lines = [_kernel(), _lab_settings(), _proxy_settings()]
+    if ready(templates):
+        return [*lines, "databases: there already"]
+    shutil.rmtree(templates, ignore_errors=True)
+    templates.mkdir(parents=True)
+    _prefect_database(templates)
+    _mlflow_database(templates)
+    (templates / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n")
+    return [*lines, "databases: Prefect's and MLflow's are made"]
+
+
+def seed(ws: Workspace, templates: Path = TEMPLATES) -> None:
+    """Give a fresh workspace the databases that the set-up made.
+
+    Without them the tools make their own on first use, which takes about a minute.
+    """
+    if not ready(templates):
+        return
+    mlflow_db = Path(ws.tracking_uri.removeprefix("sqlite:///"))
+    for template, target in (
+        (templates / "prefect.db", ws.prefect_home / "prefect.db"),
+        (templates / "mlflow.db", mlflow_db),
+    ):
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(template, target)
+
+
+def _prefect_database(templates: Path) -> None:
+    home = templates / "prefect"
+    _call(
+        [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"],
+        {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+        "Prefect's database",
+    )
+    _whole(home / "prefect.db", templates / "prefect.db")
+    shutil.rmtree(home)
+
+
+def _mlflow_database(templates: Path) -> None:
+    path = templates / "making.db"
+    _call(
+        [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{path}"],
+        {},
+        "MLflow's database",
+    )
+    _whole(path, templates / "mlflow.db")
+    path.unlink()
+
+
+def _whole(source: Path, target: Path) -> None:
+    """Copy a database with what is still in its write-ahead log."""
+    with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
+        old.backup(new)
+        new.execute("PRAGMA journal_mode=DELETE")
+    old.close()
+    new.close()
+
+
+def _call(argv: list[str], env: dict[str, str], what: str) -> None:
+    quiet = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    done = subprocess.run(
+        argv, env={**os.environ, **quiet, **env}, capture_output=True, text=True, cwd=PROJECT
+    )
+    if done.returncode:
+        last = ((done.stderr or done.stdout).strip().splitlines() or ["no message"])[-1]
+        raise SetupError(f"{what} could not be made: {last}")
+
+
+def kernelspec(folder: Path, python: str = sys.executable) -> Path:
+    """Write a kernel named python3 that starts this Python, whatever else is installed."""
+    target = folder / "kernels" / "python3"
+    target.mkdir(parents=True, exist_ok=True)
+    spec = {
+        "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "metadata": {"debugger": True},
+    }
+    (target / "kernel.json").write_text(json.dumps(spec, indent=1) + "\n")
+    return target
+
+
+def _kernel() -> str:
+    kernelspec(Path(sys.prefix) / "share" / "jupyter")
+    return "kernel: python3 is this environment's Python"
+
+
+def _lab_settings() -> str:
+    path = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    present = json.loads(path.read_text()) if path.exists() else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**present, **OVERRIDES}, indent=1, sort_keys=True) + "\n")
+    return "JupyterLab: no news pop-up, no look for updates"
+
+
+def _proxy_settings() -> str:
+    folder = Path(sys.prefix) / "etc" / "jupyter" / "jupyter_server_config.d"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "first-flight.json").write_text(
+        json.dumps({"ServerProxy": {"servers": proxy_servers()}}, indent=1, sort_keys=True) + "\n"
+    )
+    return f"proxy: {', '.join(PROXY)} are reached by name behind a hub"
+
+
+def proxy_servers() -> dict[str, dict[str, object]]:
+    """Return jupyter-server-proxy's entries for servers that a lesson starts by itself."""
+    return {
+        name: {
+            "port": port,
+            "timeout": 90,
+            "request_headers_override": {
+                "Host": f"127.0.0.1:{port}",
+                "Origin": f"http://127.0.0.1:{port}",
+            },
+            "launcher_entry": {"enabled": False},
+        }
+        for name, port in PROXY.items()
+    }

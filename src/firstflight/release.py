@@ -1,0 +1,276 @@
+"""The release: model, feature version, contract, snapshot and proof in one MLflow model.
+
+What is rolled back together must be saved together. The estimator is stored with skops, never
+pickle, and loading one names every type that it may hold. A release that is not exactly what was
+saved, or that does not give exactly the answers it gave when it was made, is refused.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import inspect
+import json
+import platform
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from firstflight import usecase as usecases
+from firstflight.errors import ReleaseError
+from firstflight.state import States
+from firstflight.train import Fitted
+from firstflight.usecase import UseCase, predict
+
+PINNED = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
+N_REFERENCE = 5000
+N_GOLDEN = 20
+SEED = 20130401
+
+
+@dataclass(frozen=True)
+class Release:
+    """A loaded release, ready to answer.
+
+    Attributes
+    ----------
+    usecase : UseCase
+    version : str or None
+        Version in the registry.
+    estimator : sklearn estimator
+    about : dict
+        ``release.json``: recipe, feature version, code digest, snapshot, training days,
+        environment, contract.
+    reference : DataFrame
+        Features and predictions of a sample of the training rows; drift is measured against it.
+    golden : dict
+        Frozen requests with their state and the answers this release gave when it was made.
+    digest : str
+        Digest of all its files (16 hex digits).
+    """
+
+    usecase: UseCase
+    version: str | None
+    estimator: Any
+    about: dict
+    reference: pd.DataFrame
+    golden: dict
+    digest: str
+
+    @property
+    def feature_version(self) -> int:
+        """The feature version that it was fitted on and must be served with."""
+        return int(self.about["feature_version"])
+
+    def features(self, requests: pd.DataFrame, states: States) -> pd.DataFrame:
+        """Return the features of these requests, computed by this release's feature version."""
+        return self.usecase.features[self.feature_version].build(requests, states.lookup)
+
+    def predict(self, requests: pd.DataFrame, states: States) -> np.ndarray:
+        """Return one prediction a request, shape (n_requests,)."""
+        return predict(self.usecase, self.estimator, self.features(requests, states))
+
+
+def environment() -> dict[str, str]:
+    """Return the versions that decide whether a saved estimator gives the same answers."""
+    versions = {name: metadata.version(name) for name in PINNED}
+    return {"python": ".".join(platform.python_version_tuple()[:2]), **versions}
+
+
+def folder_digest(folder: Path) -> str:
+    """Return one digest of every file below a folder and its relative name (16 hex digits).
+
+    ``registered_model_meta`` is left out: MLflow writes it when a registered version is read.
+    """
+    whole = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        if path.name == "registered_model_meta":
+            continue
+        whole.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()[:16]
+
+
+def log(fitted: Fitted) -> tuple[str, str]:
+    """Save the fitted model as a release in the active MLflow run.
+
+    Returns
+    -------
+    uri : str
+        ``models:/<id>`` of the logged model.
+    digest : str
+        Digest of its files, to be kept with the registered version.
+    """
+    import mlflow
+    from mlflow.models import infer_signature
+
+    case, snapshot = fitted.usecase, fitted.snapshot
+    feature_set = case.features[snapshot.manifest["feature_version"]]
+    predictions = predict(case, fitted.estimator, fitted.features)
+    about = {
+        "usecase": case.name,
+        "recipe": fitted.recipe,
+        "feature_version": feature_set.version,
+        "feature_columns": list(feature_set.columns),
+        "code_digest": feature_set.code_digest,
+        "snapshot": snapshot.digest,
+        "trained_from": snapshot.manifest["start"],
+        "trained_to": snapshot.manifest["end"],
+        "n_rows": len(fitted.label),
+        "environment": environment(),
+        "contract": case.request.model_json_schema(),
+    }
+    rng = np.random.default_rng(SEED)
+    sample = rng.permutation(len(fitted.features))[:N_REFERENCE]
+    reference = fitted.features.iloc[sample].assign(
+        prediction=predictions[sample], label=fitted.label.to_numpy()[sample]
+    )
+    golden = _golden(fitted, predictions)
+
+    with tempfile.TemporaryDirectory() as temp:
+        extra = Path(temp)
+        (extra / "release.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
+        (extra / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
+        reference.reset_index(drop=True).to_parquet(extra / "reference.parquet")
+        source = inspect.getsourcefile(type(case))
+        assert source is not None
+        (extra / "feature_code.py").write_text(Path(source).read_text())
+        info = mlflow.sklearn.log_model(
+            fitted.estimator,
+            name="release",
+            serialization_format="skops",
+            skops_trusted_types=list(case.trusted_types),
+            signature=infer_signature(fitted.features.head(100), predictions[:100]),
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in PINNED],
+            extra_files=[str(path) for path in sorted(extra.iterdir())],
+            pyfunc_predict_fn="predict_proba" if case.kind == "classification" else "predict",
+        )
+    return info.model_uri, folder_digest(_download(info.model_uri))
+
+
+def _golden(fitted: Fitted, predictions: np.ndarray) -> dict:
+    """Freeze requests of the last training day, the state they met and the answers given."""
+    last = fitted.requests["date"] == fitted.requests["date"].max()
+    rows = fitted.requests[last].iloc[:: max(1, int(last.sum()) // N_GOLDEN)].head(N_GOLDEN)
+    day = rows["date"].iloc[0].date()
+    found = fitted.snapshot.states().at(day)
+    return {
+        "requests": as_json_rows(rows),
+        "state": {"date": day.isoformat(), "values": found[1] if found else {}},
+        "answers": [float(p) for p in predictions[rows.index]],
+    }
+
+
+def as_json_rows(requests: pd.DataFrame) -> list[dict]:
+    """Return request rows as JSON-able dicts: dates as text, missing values as None."""
+    rows = requests.assign(date=pd.to_datetime(requests["date"]).dt.strftime("%Y-%m-%d"))
+    rows = rows.astype(object).where(rows.notna(), None)
+    return rows.to_dict(orient="records")
+
+
+def _download(uri: str) -> Path:
+    import mlflow
+
+    return Path(mlflow.artifacts.download_artifacts(uri))
+
+
+def load(uri: str, *, digest: str | None = None, version: str | None = None) -> Release:
+    """Load a release and prove that it is the one that was saved.
+
+    Parameters
+    ----------
+    uri : str
+        An MLflow model address.
+    digest : str, optional
+        What its files must add up to.
+
+    Raises
+    ------
+    ReleaseError
+        If a file changed, a type is not on the allow-list, the environment or the feature code
+        is another one, or a frozen request gets another answer.
+    """
+    import skops.io
+
+    try:
+        folder = _download(uri)
+    except Exception as error:
+        raise ReleaseError(
+            f"Release {uri} cannot be read ({type(error).__name__}): check that the registry names it "
+            "and that the workspace still holds its files."
+        ) from error
+    found = folder_digest(folder)
+    if digest is not None and found != digest:
+        raise ReleaseError(
+            f"Release {uri} has digest {found}, registered was {digest}: its files were altered; "
+            "restore them from a backup."
+        )
+    about = json.loads((folder / "extra_files" / "release.json").read_text())
+    case = usecases.get(about["usecase"])
+    check_environment(uri, about)
+    check_code(uri, about, case)
+    path = folder / "model.skops"
+    unknown = set(skops.io.get_untrusted_types(file=path)) - set(case.trusted_types)
+    if unknown:
+        raise ReleaseError(
+            f"Release {uri} holds types that {case.name} does not allow ({', '.join(sorted(unknown))}): "
+            "do not load it; find out where it came from."
+        )
+    release = Release(
+        usecase=case,
+        version=version,
+        estimator=skops.io.load(path, trusted=list(case.trusted_types)),
+        about=about,
+        reference=pd.read_parquet(folder / "extra_files" / "reference.parquet"),
+        golden=json.loads((folder / "extra_files" / "golden.json").read_text()),
+        digest=found,
+    )
+    check_golden(uri, release)
+    return release
+
+
+def check_environment(uri: str, about: dict) -> None:
+    """Refuse a release that was saved under other library versions."""
+    here = environment()
+    for name, wanted in about["environment"].items():
+        if here.get(name) != wanted:
+            raise ReleaseError(
+                f"Release {uri} was made with {name} {wanted}, here is {here.get(name)}: "
+                "install the release's versions (requirements.txt in its folder)."
+            )
+
+
+def check_code(uri: str, about: dict, case: UseCase) -> None:
+    """Refuse a release whose feature code is not the code that runs here."""
+    version = about["feature_version"]
+    if version not in case.features:
+        raise ReleaseError(
+            f"Release {uri} needs feature version {version} of {case.name}, which this code no longer "
+            "has: restore it from feature_code.py in the release."
+        )
+    digest = case.features[version].code_digest
+    if digest != about["code_digest"]:
+        raise ReleaseError(
+            f"Release {uri} was made by feature code {about['code_digest']}, here is {digest} under the "
+            f"same version {version}: a change needs a new version; restore feature_code.py."
+        )
+
+
+def check_golden(uri: str, release: Release) -> None:
+    """Refuse a release that does not repeat its frozen answers exactly."""
+    rows = pd.DataFrame(release.golden["requests"])
+    rows["date"] = pd.to_datetime(rows["date"]).astype("datetime64[s]")
+    frozen = release.golden["state"]
+    states = States({dt.date.fromisoformat(frozen["date"]): frozen["values"]})
+    answers = release.predict(rows, states)
+    worst = float(np.max(np.abs(answers - np.asarray(release.golden["answers"]))))
+    if not worst <= 1e-12:
+        raise ReleaseError(
+            f"Release {uri} answers its frozen requests differently (by up to {worst:.3g}): "
+            "it is not the release that was saved; do not serve it."
+        )

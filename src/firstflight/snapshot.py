@@ -1,0 +1,167 @@
+"""Drops -> a content-addressed training snapshot: the exact rows that a model was made from.
+
+A snapshot is a folder named after the digest of its content. The same rows always get the same
+name, another row always gets another one, and a file that was changed afterwards is found out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from firstflight import state as feature_state
+from firstflight import workspace
+from firstflight.drops import Drops, expected_digest, months
+from firstflight.errors import SnapshotError
+from firstflight.usecase import UseCase
+
+TABLES = ("requests", "labels", "state")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Training rows, verified.
+
+    Attributes
+    ----------
+    digest : str
+        Digest of the manifest (16 hex digits), which lists the digest of every file.
+    manifest : dict
+        Use case, feature version, first and last day, row counts, the drops read, file digests.
+    requests, labels, state : DataFrame
+        Requests as callers would have made them, the labels known then, the state table.
+    """
+
+    digest: str
+    manifest: dict
+    requests: pd.DataFrame
+    labels: pd.DataFrame
+    state: pd.DataFrame
+
+    @property
+    def start(self) -> dt.date:
+        """First training day."""
+        return dt.date.fromisoformat(self.manifest["start"])
+
+    @property
+    def end(self) -> dt.date:
+        """Last training day."""
+        return dt.date.fromisoformat(self.manifest["end"])
+
+    def states(self) -> feature_state.States:
+        """Return the state of every training day."""
+        return feature_state.States(feature_state.by_date(self.state))
+
+    def training_rows(self, usecase: UseCase) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
+        """Return features, labels and requests of the labelled rows, aligned.
+
+        Returns
+        -------
+        features : DataFrame, shape (n_rows, n_features)
+        label : Series, shape (n_rows,)
+        requests : DataFrame, shape (n_rows, n_request_fields)
+        """
+        rows = self.requests.merge(self.labels, on=list(usecase.key), how="inner")
+        features = usecase.features[self.manifest["feature_version"]]
+        return features.build(rows, self.states().lookup), rows["label"], rows[self.requests.columns]
+
+
+def folder(digest: str) -> Path:
+    """Return where the snapshot of this digest is kept."""
+    return workspace.current().snapshots / digest
+
+
+def take(
+    usecase: UseCase, drops: Drops, start: dt.date, end: dt.date, feature_version: int
+) -> Snapshot:
+    """Take the snapshot of the days `start` to `end`; taking it again changes nothing.
+
+    Raises
+    ------
+    ClockError
+        If `end` is not before the drops' today: its labels are not known yet.
+    """
+    if end >= drops.today:
+        raise SnapshotError(
+            f"A snapshot of {usecase.name} up to {end} was asked for on {drops.today}: "
+            "labels are known the day after, so end it earlier."
+        )
+    tables = {
+        "requests": usecase.requests(drops, start, end),
+        "labels": usecase.labels(drops, start, end),
+        "state": usecase.features[feature_version].compute_state(drops, start, end),
+    }
+    root = workspace.current().snapshots
+    root.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
+    try:
+        for name, table in tables.items():
+            pq.write_table(
+                pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None),
+                part / f"{name}.parquet",
+                compression="zstd",
+            )
+        manifest = {
+            "usecase": usecase.name,
+            "feature_version": feature_version,
+            "start": start.isoformat(),
+            "end": end.isoformat(),
+            "rows": {name: len(table) for name, table in tables.items()},
+            "drops": {
+                f"{source.name}/{month}.parquet": expected_digest(drops.root, source, month)
+                for source in usecase.sources.values()
+                for month in months(start, end)
+            },
+            "files": {f"{name}.parquet": _sha256(part / f"{name}.parquet") for name in TABLES},
+        }
+        text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        (part / "manifest.json").write_text(text)
+        if not folder(digest).exists():
+            part.replace(folder(digest))
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return load(digest)
+
+
+def load(digest: str) -> Snapshot:
+    """Read a snapshot and verify every byte of it.
+
+    Raises
+    ------
+    SnapshotError
+        If it is missing, or a file is not the one that the digest names.
+    """
+    where = folder(digest)
+    try:
+        text = (where / "manifest.json").read_bytes()
+        if hashlib.sha256(text).hexdigest()[:16] != digest:
+            raise SnapshotError(
+                f"Snapshot {digest}: manifest.json was altered; restore the folder from its backup."
+            )
+        manifest = json.loads(text)
+        for name, expected in manifest["files"].items():
+            if _sha256(where / name) != expected:
+                raise SnapshotError(
+                    f"Snapshot {digest}: {name} was altered; restore the folder from its backup."
+                )
+    except FileNotFoundError as error:
+        raise SnapshotError(
+            f"Snapshot {digest}: {Path(error.filename).name} is missing from the workspace; "
+            "restore the folder from its backup, or take the snapshot again from the same drops."
+        ) from error
+    tables = {name: pd.read_parquet(where / f"{name}.parquet") for name in TABLES}
+    return Snapshot(digest, manifest, **tables)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,174 @@
+"""Feature state: what the features remember, published per feature version and date.
+
+A model that was trained with trailing rates is only as good as the rates it gets when it serves.
+State is written once a day by the pipeline, read by the service, and never guessed: if there is
+none that is young enough, the feature is missing and every answer says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from firstflight import workspace
+from firstflight.drops import Drops
+from firstflight.errors import StateError
+from firstflight.usecase import UseCase
+
+Values = Mapping[str, Mapping[str, float]]
+
+
+class State(BaseModel):
+    """The state of one feature version as of the morning of one date.
+
+    Attributes
+    ----------
+    values : dict
+        ``values[column][key]``: for instance ``values["origin_late_7d"]["JFK"]``.
+    digest : str
+        Digest of all the rest; a state that was altered by hand is refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    usecase: str
+    feature_version: int
+    date: dt.date
+    values: dict[str, dict[str, float]]
+    digest: str = ""
+
+    def expected_digest(self) -> str:
+        """Return the digest that the content asks for (16 hex digits)."""
+        content = self.model_dump(mode="json", exclude={"digest"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class States:
+    """States by date, and the rule for which one a request gets.
+
+    Parameters
+    ----------
+    by_date : mapping of date to values
+        The states at hand.
+    max_age_days : int
+        A request of day d gets the newest state of days d - `max_age_days` to d, or none.
+    """
+
+    def __init__(self, by_date: Mapping[dt.date, Values], max_age_days: int = 0) -> None:
+        self.by_date = dict(by_date)
+        self.max_age_days = max_age_days
+
+    def at(self, day: dt.date) -> tuple[dt.date, Values] | None:
+        """Return the date and the values of the state that a request of this day gets, or None."""
+        for age in range(self.max_age_days + 1):
+            found = self._get(day - dt.timedelta(days=age))
+            if found is not None:
+                return day - dt.timedelta(days=age), found
+        return None
+
+    def _get(self, day: dt.date) -> Values | None:
+        return self.by_date.get(day)
+
+    def ages(self, dates: pd.Series) -> pd.Series:
+        """Return the age in days of each request's state; missing where there is none."""
+        ages = {}
+        for day in pd.to_datetime(dates).unique():
+            found = self.at(day.date())
+            ages[day] = float("nan") if found is None else float((day.date() - found[0]).days)
+        return pd.to_datetime(dates).map(ages).astype(float)
+
+    def lookup(self, column: str, dates: pd.Series, keys: pd.Series) -> pd.Series:
+        """Return the state of one column for each request, missing where there is none."""
+        values = pd.Series(float("nan"), index=keys.index, dtype=float)
+        stamps = pd.to_datetime(dates)
+        for day, rows in keys.groupby(stamps, sort=False):
+            found = self.at(pd.Timestamp(str(day)).date())
+            if found is not None:
+                values.loc[rows.index] = rows.map(dict(found[1].get(column, {}))).astype(float)
+        return values
+
+
+class Store(States):
+    """The published states of one use case and feature version, read from the workspace."""
+
+    def __init__(self, usecase: str, feature_version: int, max_age_days: int) -> None:
+        super().__init__({}, max_age_days)
+        self.usecase, self.feature_version = usecase, feature_version
+
+    def _get(self, day: dt.date) -> Values | None:
+        path = state_file(self.usecase, self.feature_version, day)
+        try:
+            return _read(path, path.stat().st_mtime_ns).values
+        except FileNotFoundError:
+            return None
+
+
+def state_file(usecase: str, feature_version: int, day: dt.date) -> Path:
+    """Return where the state of this feature version and date is published."""
+    return workspace.current().state / usecase / f"v{feature_version}" / f"{day}.json"
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(path: Path, mtime_ns: int) -> State:
+    try:
+        state = State.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise StateError(
+            f"{path.name} of {path.parent.parent.name}/{path.parent.name} is not a feature state "
+            f"({error.error_count()} errors): delete it and publish the day's state again."
+        ) from error
+    if state.digest != state.expected_digest():
+        raise StateError(
+            f"{path.name} of {path.parent.parent.name}/{path.parent.name} was altered after it was "
+            "published (its digest does not fit): delete it and publish the day's state again."
+        )
+    return state
+
+
+def by_date(table: pd.DataFrame) -> dict[dt.date, dict[str, dict[str, float]]]:
+    """Return a state table (``date``, ``column``, ``key``, ``value``) as values by date."""
+    states: dict[dt.date, dict[str, dict[str, float]]] = {}
+    for (day, column), rows in table.groupby(["date", "column"], sort=True):
+        values = dict(zip(rows["key"].astype(str), rows["value"].astype(float), strict=True))
+        states.setdefault(day.date(), {})[str(column)] = dict(sorted(values.items()))
+    return states
+
+
+def publish(
+    usecase: UseCase, drops: Drops, feature_version: int, start: dt.date, end: dt.date
+) -> list[State]:
+    """Compute and publish the state of each date from `start` to `end`; return them.
+
+    Publishing a date again with the same data changes nothing. State of a future day cannot be
+    made: `drops` refuses to read past its today.
+    """
+    table = usecase.features[feature_version].compute_state(drops, start, end)
+    published = []
+    for day, values in by_date(table).items():
+        state = State(
+            usecase=usecase.name, feature_version=feature_version, date=day, values=values
+        )
+        state = state.model_copy(update={"digest": state.expected_digest()})
+        path = state_file(usecase.name, feature_version, day)
+        text = state.model_dump_json(indent=1) + "\n"
+        if not path.exists() or path.read_text() != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            part.write_text(text)
+            part.replace(path)
+        published.append(state)
+    return published
+
+
+def newest(usecase: str, feature_version: int, day: dt.date) -> dt.date | None:
+    """Return the date of the newest state published up to this day, or None."""
+    folder = state_file(usecase, feature_version, day).parent
+    dates = [dt.date.fromisoformat(path.stem) for path in folder.glob("*.json")]
+    return max((d for d in dates if d <= day), default=None)

@@ -1,0 +1,59 @@
+"""Snapshot -> fitted model. Nothing is registered here; a fit is a pure function of the snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from firstflight.errors import ReleaseError
+from firstflight.snapshot import Snapshot
+from firstflight.usecase import UseCase
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted estimator and the rows that made it.
+
+    Attributes
+    ----------
+    recipe : str
+        Name of the estimator's recipe in the use case.
+    estimator : sklearn estimator
+    snapshot : Snapshot
+    features : DataFrame, shape (n_rows, n_features)
+    label : Series, shape (n_rows,)
+    requests : DataFrame, shape (n_rows, n_request_fields)
+    """
+
+    usecase: UseCase
+    recipe: str
+    estimator: Any
+    snapshot: Snapshot
+    features: pd.DataFrame
+    label: pd.Series
+    requests: pd.DataFrame
+
+
+def fit(usecase: UseCase, snapshot: Snapshot, recipe: str) -> Fitted:
+    """Fit one of the use case's recipes on a snapshot.
+
+    Raises
+    ------
+    ReleaseError
+        If there is no such recipe, or the snapshot is of another use case.
+    """
+    if recipe not in usecase.recipes:
+        raise ReleaseError(
+            f"{usecase.name} has no recipe {recipe!r}: choose one of {', '.join(usecase.recipes)}."
+        )
+    if snapshot.manifest["usecase"] != usecase.name:
+        raise ReleaseError(
+            f"Snapshot {snapshot.digest} is of {snapshot.manifest['usecase']}, not of "
+            f"{usecase.name}: take one of this use case."
+        )
+    features, label, requests = snapshot.training_rows(usecase)
+    feature_set = usecase.features[snapshot.manifest["feature_version"]]
+    estimator = usecase.recipes[recipe](feature_set).fit(features, label)
+    return Fitted(usecase, recipe, estimator, snapshot, features, label, requests)

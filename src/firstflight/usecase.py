@@ -1,0 +1,153 @@
+"""What a model must bring to use the path. Nothing else in the package knows its subject."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+import hashlib
+import importlib
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+from firstflight.drops import Drops, Source
+from firstflight.errors import FirstFlightError
+
+Lookup = Callable[[str, pd.Series, pd.Series], pd.Series]
+"""``lookup(column, dates, keys)`` returns the published state of one column, a value a row."""
+
+USECASES = ("flights", "air_time")
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """One version of the features: the code and the state it needs, never one without the other.
+
+    Parameters
+    ----------
+    version : int
+        Counts up when a column changes its meaning; a release names the version it was fitted on.
+    columns : tuple of str
+        Model inputs, in order.
+    categorical : tuple of str
+        Those of `columns` that hold categories (strings); the others are numbers.
+    state_columns : tuple of str
+        Those of `columns` that come from published state.
+    compute_state : callable
+        ``compute_state(drops, start, end)`` returns a frame with columns ``date``, ``column``,
+        ``key`` and ``value``: the state as of the morning of each date.
+    build : callable
+        ``build(requests, lookup)`` returns the features, shape (n_requests, len(columns)). The
+        same function makes training rows and answers single requests.
+    code : tuple of callables
+        Every function whose change would change a feature; `code_digest` covers them.
+    settings : mapping
+        Every constant whose change would change a feature; `code_digest` covers them too.
+    """
+
+    version: int
+    columns: tuple[str, ...]
+    categorical: tuple[str, ...]
+    state_columns: tuple[str, ...]
+    compute_state: Callable[[Drops, dt.date, dt.date], pd.DataFrame]
+    build: Callable[[pd.DataFrame, Lookup], pd.DataFrame]
+    code: tuple[Callable[..., Any], ...] = field(default=(), repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def code_digest(self) -> str:
+        """Digest of the feature code, blind to comments and layout (16 hex digits)."""
+        trees = [ast.dump(ast.parse(textwrap.dedent(inspect.getsource(f)))) for f in self.code]
+        names = [repr(self.columns), repr(self.categorical), repr(sorted(self.settings.items()))]
+        text = "\n".join([*names, *trees])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class UseCase(Protocol):
+    """The one object that a use-case module exposes, under the name ``usecase``.
+
+    Attributes
+    ----------
+    name : str
+        Name of the module and of the registered model.
+    kind : {"classification", "regression"}
+        Which answer the estimator gives: the probability of the positive class, or a value.
+    unit : str
+        Unit of the prediction, for people.
+    sources : mapping of str to Source
+        The upstream tables it reads.
+    request : type of BaseModel
+        The typed contract of one prediction request; it must have a field ``date``.
+    key : tuple of str
+        The request's fields that name it for ever; labels are joined on them.
+    slices : tuple of str
+        Request fields over which no slice may get worse.
+    features : mapping of int to FeatureSet
+        The feature versions that this code can still compute.
+    recipes : mapping of str to callable
+        ``recipe(feature_set)`` returns an unfitted estimator.
+    trusted_types : tuple of str
+        Types beyond skops' defaults that a release of this use case may hold.
+    """
+
+    name: str
+    kind: Literal["classification", "regression"]
+    unit: str
+    sources: Mapping[str, Source]
+    request: type[BaseModel]
+    key: tuple[str, ...]
+    slices: tuple[str, ...]
+    features: Mapping[int, FeatureSet]
+    recipes: Mapping[str, Callable[[FeatureSet], Any]]
+    trusted_types: tuple[str, ...]
+
+    def requests(self, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+        """Return the requests that callers would have made for these days, one a row."""
+        ...
+
+    def labels(self, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+        """Return the labels known by the clock's today: the key and ``label``."""
+        ...
+
+    def naive(self, drops: Drops, requests: pd.DataFrame) -> np.ndarray:
+        """Return the guess a team could make without a model, shape (n_requests,)."""
+        ...
+
+
+def get(name: str) -> UseCase:
+    """Return the use case of this name.
+
+    Raises
+    ------
+    FirstFlightError
+        If there is none.
+    """
+    if name not in USECASES:
+        raise FirstFlightError(
+            f"There is no use case {name!r}: choose one of {', '.join(USECASES)}, or add a module to "
+            "firstflight/usecases and its name to firstflight.usecase.USECASES."
+        )
+    return importlib.import_module(f"firstflight.usecases.{name}").usecase
+
+
+def predict(usecase: UseCase, estimator: Any, features: pd.DataFrame) -> np.ndarray:
+    """Return one number a row: a probability (classification) or a value (regression)."""
+    if usecase.kind == "classification":
+        return np.asarray(estimator.predict_proba(features))[:, 1]
+    return np.asarray(estimator.predict(features), dtype=float)
+
+
+def contract_bounds(usecase: UseCase) -> dict[str, tuple[float | None, float | None]]:
+    """Return the numeric bounds that the request contract sets, per field."""
+    bounds = {}
+    for name, spec in usecase.request.model_json_schema()["properties"].items():
+        for part in (spec, *spec.get("anyOf", [])):
+            if "minimum" in part or "maximum" in part:
+                bounds[name] = (part.get("minimum"), part.get("maximum"))
+    return bounds

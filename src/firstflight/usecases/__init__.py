@@ -1,0 +1,1 @@
+"""One module a use case; each exposes one object, ``usecase``."""

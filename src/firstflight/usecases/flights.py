@@ -1,0 +1,239 @@
+"""Will a flight arrive 15 minutes late or more, asked two hours before its scheduled departure?"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from firstflight.drops import Drops
+from firstflight.usecase import FeatureSet, Lookup, UseCase
+from firstflight.usecases.nyc import FLIGHTS, WEATHER
+
+LATE_MINUTES = 15  # the US Department of Transportation's definition of a late arrival
+LEAD_HOURS = 2  # predictions are asked this long before the scheduled departure
+WEATHER_LAG = LEAD_HOURS + 1  # the row of hour h is complete at h:51, so h - 2 is not known yet
+STATE_DAYS = 7
+STATE_MIN_FLIGHTS = 5
+NAIVE_DAYS = 28
+
+KEY = ("date", "carrier", "flight", "origin")
+WEATHER_FIELDS = ("temp", "humid", "wind_speed", "precip_3h", "visib", "pressure")
+
+
+class FlightRequest(BaseModel):
+    """One question to the model, as an airline's system would send it at T = departure - 2 h."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    date: Annotated[dt.date, Field(strict=False, description="local day of the departure")]
+    carrier: Annotated[str, Field(pattern="^[A-Z0-9]{2}$", description="IATA code")]
+    flight: Annotated[int, Field(ge=1, le=9999, description="flight number")]
+    origin: Literal["EWR", "JFK", "LGA"]
+    dest: Annotated[str, Field(pattern="^[A-Z]{3}$", description="IATA code")]
+    distance: Annotated[int, Field(ge=1, le=6000, description="miles")]
+    sched_dep_time: Annotated[int, Field(ge=0, le=2359, description="local time, hhmm")]
+    n_sched_hour: Annotated[
+        int, Field(ge=1, le=200, description="departures scheduled at the origin in that hour")
+    ]
+    temp: Annotated[float | None, Field(ge=-30, le=115, description="degrees Fahrenheit")]
+    humid: Annotated[float | None, Field(ge=0, le=100, description="relative humidity, percent")]
+    wind_speed: Annotated[float | None, Field(ge=0, le=120, description="mph")]
+    precip_3h: Annotated[float | None, Field(ge=0, le=12, description="inches in three hours")]
+    visib: Annotated[float | None, Field(ge=0, le=10, description="miles")]
+    pressure: Annotated[float | None, Field(ge=930, le=1070, description="millibars")]
+
+
+def weather_known(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+    """Return the weather by the scheduled hour for which it is the newest complete row.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``origin``, ``time_hour`` (the scheduled hour, UTC) and the six weather fields.
+    """
+    weather = drops.read("weather", start - dt.timedelta(days=1), end, lookback=True)
+    weather = weather.sort_values(["origin", "time_hour"]).reset_index(drop=True)
+    rain = weather.set_index("time_hour").groupby("origin")["precip"].rolling("3h").sum()
+    weather["precip_3h"] = rain.to_numpy()
+    weather["time_hour"] = weather["time_hour"] + pd.Timedelta(hours=WEATHER_LAG)
+    return weather[["origin", "time_hour", *WEATHER_FIELDS]]
+
+
+def trailing_late_rate(drops: Drops, start: dt.date, end: dt.date, lag: int) -> pd.DataFrame:
+    """Return each origin's and carrier's late rate over seven days that end `lag` days before.
+
+    Parameters
+    ----------
+    lag : int
+        1: the window ends yesterday. 2: it ends the day before; flights of last night that are
+        still in the air this morning then cannot leak their outcome.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``date``, ``column`` ("origin" or "carrier"), ``key``, ``value`` (0 to 1; absent
+        where fewer than five flights flew).
+    """
+    first = start - dt.timedelta(days=STATE_DAYS + lag)
+    flown = drops.read("flights", first, end, lookback=True).dropna(subset="arr_delay")
+    flown = flown.assign(late=flown["arr_delay"] >= LATE_MINUTES)
+    days = pd.date_range(first, end, unit="s")
+    parts = []
+    for entity in ("origin", "carrier"):
+        by_day = flown.groupby(["date", entity])["late"].agg(["sum", "count"]).unstack(entity)
+        window = by_day.reindex(days).fillna(0).rolling(STATE_DAYS, min_periods=1).sum().shift(lag)
+        rate = window["sum"] / window["count"].where(window["count"] >= STATE_MIN_FLIGHTS)
+        table = rate.loc[pd.Timestamp(start) :].rename_axis(index="date", columns="key")
+        parts.append(table.stack().rename("value").reset_index().assign(column=entity))
+    return pd.concat(parts, ignore_index=True)[["date", "column", "key", "value"]].dropna()
+
+
+def schedule_and_weather(requests: pd.DataFrame) -> pd.DataFrame:
+    """Return the features that need nothing but the request itself."""
+    minutes = requests["sched_dep_time"] // 100 * 60 + requests["sched_dep_time"] % 100
+    features = pd.DataFrame(
+        {
+            "origin": requests["origin"].astype(object),
+            "carrier": requests["carrier"].astype(object),
+            "distance": requests["distance"].astype(float),
+            "sched_hour": minutes / 60,
+            "dow": pd.to_datetime(requests["date"]).dt.dayofweek.astype(float),
+            "n_sched_hour": requests["n_sched_hour"].astype(float),
+        }
+    )
+    for name in WEATHER_FIELDS:
+        features[name] = requests[name].astype(float)
+    return features
+
+
+def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
+    """Return the feature set whose trailing rates end `lag` days before the flight's day."""
+    columns = {f"origin_late_7d{suffix}": "origin", f"carrier_late_7d{suffix}": "carrier"}
+
+    def compute_state(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+        table = trailing_late_rate(drops, start, end, lag)
+        names = {entity: column for column, entity in columns.items()}
+        return table.assign(column=table["column"].map(names))
+
+    def build(requests: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
+        features = schedule_and_weather(requests)
+        for column, entity in columns.items():
+            features[column] = lookup(column, requests["date"], requests[entity])
+        return features
+
+    plain = ("origin", "carrier", "distance", "sched_hour", "dow", "n_sched_hour", *WEATHER_FIELDS)
+    return FeatureSet(
+        version=version,
+        columns=(*plain, *columns),
+        categorical=("origin", "carrier"),
+        state_columns=tuple(columns),
+        compute_state=compute_state,
+        build=build,
+        code=(weather_known, trailing_late_rate, schedule_and_weather, compute_state, build),
+        settings={
+            "late_minutes": LATE_MINUTES,
+            "weather_lag": WEATHER_LAG,
+            "state_days": STATE_DAYS,
+            "state_min_flights": STATE_MIN_FLIGHTS,
+            "state_lag": lag,
+        },
+    )
+
+
+def logistic_regression(features: FeatureSet) -> Pipeline:
+    """Return a plain first model: one-hot categories, scaled numbers, medians for the missing."""
+    numbers = [c for c in features.columns if c not in features.categorical]
+    return make_pipeline(
+        make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore"), list(features.categorical)),
+            (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
+        ),
+        LogisticRegression(max_iter=1000),
+    )
+
+
+def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
+    """Return small boosted trees; they keep missing values as they are."""
+    numbers = [c for c in features.columns if c not in features.categorical]
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+    return make_pipeline(
+        make_column_transformer(
+            (encoder, list(features.categorical)), ("passthrough", numbers), sparse_threshold=0
+        ),
+        HistGradientBoostingClassifier(
+            max_iter=80,
+            max_leaf_nodes=15,
+            min_samples_leaf=300,
+            # Encoded categories stay plain numbers: declared as categories, the saved model would
+            # hold function objects, and the allow-list of types would have to grow.
+            categorical_features=None,
+            early_stopping=False,
+            random_state=0,
+        ),
+    )
+
+
+class Flights:
+    """The use case of the course's first model."""
+
+    name = "flights"
+    kind: Literal["classification"] = "classification"
+    unit = "probability of arriving 15 minutes late or more"
+    sources = {"flights": FLIGHTS, "weather": WEATHER}
+    request = FlightRequest
+    key = KEY
+    slices = ("origin", "carrier")
+    features = {1: feature_set(1, lag=1, suffix=""), 2: feature_set(2, lag=2, suffix="_lag2")}
+    recipes = {
+        "logistic_regression": logistic_regression,
+        "hist_gradient_boosting": hist_gradient_boosting,
+    }
+    trusted_types = (
+        "numpy.dtype",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    )
+
+    def requests(self, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+        """Return every scheduled flight of these days as the request that asks for it.
+
+        Returns
+        -------
+        DataFrame
+            One row a flight, the fields of `FlightRequest`, sorted by the key. Cancelled flights
+            are in it: two hours before, nobody knew.
+        """
+        flights = drops.read("flights", start, end)
+        flights["n_sched_hour"] = flights.groupby(["origin", "time_hour"])["flight"].transform("size")
+        weather = weather_known(drops, start, end)
+        rows = flights.merge(weather, on=["origin", "time_hour"], how="left", validate="m:1")
+        rows = rows.sort_values([*KEY, "time_hour"], ignore_index=True)
+        return rows[list(FlightRequest.model_fields)]
+
+    def labels(self, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+        """Return the labels known by now; cancelled and diverted flights never get one."""
+        flown = drops.read("flights", start, end, lookback=True).dropna(subset="arr_delay")
+        late = (flown["arr_delay"] >= LATE_MINUTES).astype(float)
+        return flown.assign(label=late)[[*KEY, "label"]].sort_values(list(KEY), ignore_index=True)
+
+    def naive(self, drops: Drops, requests: pd.DataFrame) -> np.ndarray:
+        """Return the late rate of the 28 days before each request's day."""
+        dates = pd.to_datetime(requests["date"])
+        first, last = dates.min().date(), dates.max().date()
+        known = self.labels(drops, first - dt.timedelta(days=NAIVE_DAYS), last)
+        by_day = known.groupby("date")["label"].agg(["sum", "count"])
+        days = pd.date_range(first - dt.timedelta(days=NAIVE_DAYS), last, unit="s")
+        window = by_day.reindex(days).fillna(0).rolling(NAIVE_DAYS, min_periods=1).sum().shift(1)
+        return dates.map(window["sum"] / window["count"]).to_numpy(dtype=float)
+
+
+usecase: UseCase = Flights()
