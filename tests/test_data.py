@@ -129,6 +129,16 @@ def test_the_incidents_in_the_datasheet_are_in_the_drops(tables):
     flown = flights["arr_delay"].notna().to_numpy()
     assert f"{(no & end & flown).sum()} flown ones none for three hours before it" in said
 
+    every = pd.date_range("2013", "2014", freq="h", tz="America/New_York", inclusive="left")
+    for origin, rows in weather.groupby("origin"):
+        gaps = every[~every.isin(rows["time_hour"])]
+        runs = (gaps.to_series().diff() != pd.Timedelta("1h")).cumsum()
+        long = gaps.to_series().groupby(runs).agg(["min", "size"]).query("size > 2")[:-1]
+        assert list(long["size"]) == [5, 5], origin
+        first, second = long["min"]
+        assert f"from {first:%-d %b %H:%M} and from {second:%-d %b %H:%M} local" in said
+    assert f"{3 * len(every) - len(weather)} airport hours in the year" in said
+
     nulls = weather["pressure"].isna()
     by_month = nulls.groupby(weather["date"].dt.month).mean()
     assert f"{nulls.mean():.1%} of rows, between {by_month.min():.1%} (September)" in said

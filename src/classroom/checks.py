@@ -12,6 +12,7 @@ import io
 import json
 import math
 import numbers
+import os
 import re
 import sys
 import types
@@ -22,8 +23,6 @@ from typing import Any
 from classroom.errors import CheckError
 from classroom.workspaces import headless
 from firstflight.workspace import PROJECT
-
-SOLUTIONS = PROJECT / "solutions"
 
 Test = Callable[..., "bool | str"]
 
@@ -60,7 +59,7 @@ def check(
         When the course itself is under test (headless) and its own answer does not pass.
     """
     ns = _notebook_variables() if namespace is None else namespace
-    verdict = _judge(exercise, names, test, ns, solutions or SOLUTIONS)
+    verdict = _judge(exercise, names, test, ns, solutions or _solutions())
     if verdict is None:
         print(f"{exercise}: passed.")
         return
@@ -68,7 +67,7 @@ def check(
     lines += [f"  You have {name} = {shown(ns[name])}" for name in names if name in verdict.show]
     if verdict.hint or hint:
         lines.append(f"  Hint: {verdict.hint or hint}")
-    problem = _use_reference(exercise, names, test, ns, solutions or SOLUTIONS)
+    problem = _use_reference(exercise, names, test, ns, solutions or _solutions())
     if problem is None:
         lines.append("  The notebook goes on with the reference answer.")
     elif headless():
@@ -191,6 +190,11 @@ def _notebook_variables() -> dict[str, Any]:
     return ip.user_ns if ip is not None else sys._getframe(2).f_globals
 
 
+def _solutions() -> Path:
+    """Return the folder of the reference answers; a run of another checkout names its own."""
+    return Path(os.environ.get("FIRSTFLIGHT_SOLUTIONS") or PROJECT / "solutions")
+
+
 def reference_answer(exercise: str, solutions: Path | None = None) -> str:
     """Return the source of the reference answer.
 
@@ -199,7 +203,7 @@ def reference_answer(exercise: str, solutions: Path | None = None) -> str:
     CheckError
         If no notebook of `solutions` holds the cell.
     """
-    folder = solutions or SOLUTIONS
+    folder = solutions or _solutions()
     for path in sorted(folder.glob(f"{exercise.split('-')[0]}_*.ipynb")):
         for cell in json.loads(path.read_text())["cells"]:
             if cell.get("id") == exercise and cell["cell_type"] == "code":

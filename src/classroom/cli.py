@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,7 +18,10 @@ from classroom import builder, doctor, ledger, map, runner, setup_tools, workspa
 from classroom import freeze as freezer
 from classroom.errors import CourseError
 from firstflight.errors import FirstFlightError
-from firstflight.workspace import PROJECT, Workspace, current
+from firstflight.workspace import PROJECT, Workspace, configure, current
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(
     help="Run and look after the course. Exit codes: 0 done, 1 something is wrong, 2 wrong usage.",
@@ -71,7 +75,7 @@ def run(
     with sentences():
         setup_tools.run()
         paths = runner.notebooks(folder, first, last)
-        runner.run(ws, paths, keep=keep or first > "00")
+        runner.run(ws, paths, keep=keep or first > "00", report=_line)
         _print_run(ws, folder)
 
 
@@ -88,7 +92,7 @@ def start(
         setup_tools.run()
         todo = runner.missing_lessons(ws, number)
         if todo:
-            runner.run(ws, todo, keep=True)
+            runner.run(ws, todo, keep=True, report=_line)
         later = [n for n in workspaces.done(ws) if n >= number]
     path = next((PROJECT / "notebooks").glob(f"{number}_*.ipynb"), None)
     what = f"open notebooks/{path.name}" if path else "its notebook is not there yet"
@@ -199,6 +203,14 @@ def setup() -> None:
             typer.echo(line)
 
 
+def _line(row: runner.Figures) -> None:
+    """Say that a lesson is done, where no progress bar says it."""
+    if not sys.stderr.isatty():
+        typer.echo(
+            f"{row.lesson:<32} {row.cells:>3} cells {row.seconds:>6.1f} s {row.peak_mb:>5.0f} MB"
+        )
+
+
 def _print_run(ws: Workspace, folder: str) -> None:
     console = Console()
     rows = runner.read_figures(ws, folder)
@@ -254,26 +266,20 @@ def _cell(value: object) -> str:
 
 def _print_history(console: Console, ws: Workspace) -> None:
     console.print("\n[bold]The deployment history[/bold]")
-    entries = _history(ws)
-    if not entries:
+    history = _history(ws)
+    if history.empty:
         console.print("No lesson has deployed anything yet.")
         return
-    names = list(entries[0])
-    table = Table(*names, box=None, header_style="bold")
-    for entry in entries:
-        table.add_row(*("" if entry.get(n) is None else str(entry.get(n)) for n in names))
+    table = Table(*history.columns, box=None, header_style="bold")
+    for row in history.itertuples(index=False):
+        table.add_row(*(str(value) for value in row))
     console.print(table)
 
 
-def _history(ws: Workspace) -> list[dict[str, Any]]:
-    """Return the deployment history of the flights model, an entry a row."""
-    from firstflight.workspace import configure
-
+def _history(ws: Workspace) -> pd.DataFrame:
+    """Return the deployment history of the flights model, a change a row."""
     configure(ws)
     # Imported late: it brings MLflow, which takes seconds.
     from firstflight import registry
 
-    found = registry.history("flights")
-    if hasattr(found, "to_dict"):
-        return [{str(k): v for k, v in row.items()} for row in found.to_dict("records")]
-    return [dict(entry) if isinstance(entry, dict) else vars(entry) for entry in found]
+    return registry.history_table("flights")

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from classroom import setup_tools
 from classroom.servers import PROXY, port_is_free
+from classroom.workspaces import usable
 from firstflight.workspace import PROJECT, current
 
 LOCK = PROJECT / "requirements.txt"
@@ -103,9 +104,7 @@ def _free_gb(path: Path) -> float:
 
 def workspace(root: Path) -> Finding:
     """Tell whether the workspace can be written, and is one of ours."""
-    from classroom.workspaces import is_ours
-
-    if root.exists() and not (root.is_dir() and is_ours(root)):
+    if not usable(root):
         return Finding(False, f"{root} holds other files: point FIRSTFLIGHT_HOME elsewhere.")
     parent = root if root.exists() else root.parent
     if not os.access(parent, os.W_OK):

@@ -41,7 +41,7 @@ PARTS = (
     Part(
         "00",
         "Process",
-        "process.toml",
+        "what is good enough, and who decides",
         "We agreed, in writing, what is good enough and who decides.",
         "Nobody has written down what is good enough, or who decides.",
         (0, 4.25, 5.8, 0.5),
@@ -65,7 +65,7 @@ PARTS = (
     Part(
         "03",
         "Pipeline",
-        "Prefect",
+        "each month, once, in order (Prefect)",
         "A flow runs every month once, retries, and resumes where it stopped.",
         "The monthly run is a script, and it dies halfway.",
         (0, 3.4, 4.6, 0.5),
@@ -246,10 +246,10 @@ def _box(axes: Axes, part: Part, lesson: str) -> None:
     wide = w > 2
     middle = x + w / 2
     if wide:
-        words = [(y + h / 2, f"{part.name}: {part.tool}", 11.5, "bold" if here else "medium")]
+        words = [(y + h / 2, f"{part.name}: {part.tool}", 11.5, "bold" if here else "normal")]
     else:
         words = [
-            (y + h * 0.52, part.name, 11.5, "bold" if here else "medium"),
+            (y + h * 0.52, part.name, 11.5, "bold" if here else "normal"),
             (y + h * 0.22, part.tool, 9.0, "normal"),
         ]
     for height, text, size, weight in words:
@@ -327,5 +327,6 @@ def checklist(lesson: str) -> None:
     """Display the checklist "state of our deployment" as it stands after a lesson."""
     from IPython.display import display
 
-    text = checklist_text(lesson)
-    display({"text/markdown": text, "text/plain": text}, raw=True)
+    have = sum(part.lesson <= lesson for part in PARTS)
+    words = f"State of our deployment after lesson {lesson}: {have} of {len(PARTS)} parts."
+    display({"text/markdown": checklist_text(lesson), "text/plain": words}, raw=True)

@@ -9,7 +9,7 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,7 +85,7 @@ def fresh(ws: Workspace) -> None:
 
 
 @contextmanager
-def environment(ws: Workspace) -> Iterator[None]:
+def environment(ws: Workspace, root: Path = PROJECT) -> Iterator[None]:
     """Set what kernels of a run inherit, and put the old values back afterwards."""
     before = dict(os.environ)
     jupyter = ws.root / "jupyter"
@@ -99,6 +99,7 @@ def environment(ws: Workspace) -> Iterator[None]:
         configure(ws)
         os.environ.update(
             FIRSTFLIGHT_HEADLESS="1",
+            FIRSTFLIGHT_SOLUTIONS=str(root / "solutions"),
             JUPYTER_PATH=str(jupyter),
             IPYTHONDIR=str(jupyter / "ipython"),
             PYTHONHASHSEED="0",
@@ -115,6 +116,7 @@ def run(
     *,
     keep: bool = False,
     root: Path = PROJECT,
+    report: Callable[[Figures], None] | None = None,
 ) -> list[Figures]:
     """Run notebooks in order in one workspace and return what each took.
 
@@ -128,6 +130,8 @@ def run(
         Go on in the workspace as it is; otherwise it is emptied first.
     root : Path
         The project.
+    report : callable, optional
+        Gets the figures of each lesson as it ends.
 
     Raises
     ------
@@ -145,11 +149,13 @@ def run(
         if before is not None:
             os.environ["FIRSTFLIGHT_HEADLESS"] = before
     figures: list[Figures] = []
-    with environment(ws):
+    with environment(ws, root):
         setup_tools.seed(ws)
         for path in paths:
             figures.append(_run_one(ws, path))
             _write_figures(ws, paths[0].parent.name, figures)
+            if report is not None:
+                report(figures[-1])
     return figures
 
 

@@ -267,6 +267,7 @@ def prefect(port: int | None = None) -> Server:
 def service(
     target: str = "firstflight.service:svc",
     *,
+    usecase: str = "flights",
     env: Mapping[str, str] | None = None,
     port: int | None = None,
 ) -> Server:
@@ -276,6 +277,8 @@ def service(
     ----------
     target : str
         ``module:name`` of the service, or the tag of a built Bento.
+    usecase : str, default "flights"
+        The use case that it serves.
     env : mapping, optional
         Environment variables to add.
     """
@@ -286,6 +289,6 @@ def service(
             *("--host", "127.0.0.1", "--port", "{port}", "--working-dir", str(PROJECT)),
         ],
         ready="/readyz",
-        env=env,
+        env={"FIRSTFLIGHT_USECASE": usecase, **(env or {})},
         port=port or _hub_port("service"),
     )

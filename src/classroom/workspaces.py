@@ -19,20 +19,24 @@ def headless() -> bool:
     return os.environ.get("FIRSTFLIGHT_HEADLESS") == "1"
 
 
-def _known_names() -> set[str]:
-    """Return the file names that the path itself makes in a workspace."""
-    ws = Workspace(Path("w"))
-    places = [getattr(ws, name) for name, kind in vars(Workspace).items() if _is_property(kind)]
-    return {place.name for place in places if isinstance(place, Path)} | {"mlflow.db", "logs"}
-
-
-def _is_property(kind: object) -> bool:
-    return isinstance(kind, property)
-
-
 def is_ours(root: Path) -> bool:
-    """Tell whether a folder is a workspace: it has the marker, or nothing but known names."""
-    return (root / MARKER).is_file() or {p.name for p in root.iterdir()} <= _known_names()
+    """Tell whether a folder is a marked workspace; only such a folder is ever deleted."""
+    return (root / MARKER).is_file()
+
+
+def can_become_ours(root: Path) -> bool:
+    """Tell whether a folder may be marked: it is empty, or the command `firstflight` made it."""
+    ws = Workspace(root)
+    inside = {path.name for path in root.iterdir()}
+    made_first = {ws.artifacts.name, ws.bento_home.name, ws.prefect_home.name}
+    places = (getattr(ws, k) for k, kind in vars(Workspace).items() if isinstance(kind, property))
+    known = {place.name for place in places if isinstance(place, Path)} | {"mlflow.db"}
+    return not inside or made_first <= inside <= known
+
+
+def usable(root: Path) -> bool:
+    """Tell whether a folder is a workspace or can become one."""
+    return not root.exists() or (root.is_dir() and (is_ours(root) or can_become_ours(root)))
 
 
 def prepare(ws: Workspace) -> None:
@@ -43,7 +47,7 @@ def prepare(ws: Workspace) -> None:
     WorkspaceError
         If the folder holds something else. Nothing is written then.
     """
-    if ws.root.exists() and (not ws.root.is_dir() or not is_ours(ws.root)):
+    if not usable(ws.root):
         raise WorkspaceError(
             f"{ws.root} holds other files: point FIRSTFLIGHT_HOME to a new or an empty folder."
         )

@@ -240,14 +240,14 @@ def contract_checks(
     ----------
     current : DataFrame
         One row a request: request fields and features (see `inputs`), and, if it is known,
-        ``state_age_days``.
+        ``state_age_days``: the age of the state behind each answer, missing where there was none.
     reference : Profile
     previous : DataFrame or None
         The same columns a week earlier, from a week that broke no promise itself: against a
         broken week the return to normal looks like a change.
     rules : AlertRules
     max_age_days : int, optional
-        How old the state behind an answer may be; checked where ``state_age_days`` is there.
+        How old the state behind an answer may be; not checked if not given.
 
     Raises
     ------
@@ -275,7 +275,7 @@ def contract_checks(
     for column, (low, high) in reference.bounds.items():
         if column in current:
             broken += _bounds(current[column], low, high, rules)
-    if max_age_days is not None and STATE_AGE in current:
+    if STATE_AGE in current:
         broken += _state_age(current[STATE_AGE], max_age_days, rules)
     return [
         Finding(
@@ -383,8 +383,17 @@ def _bounds(
         )
 
 
-def _state_age(ages: pd.Series, max_age_days: int, rules: AlertRules) -> Iterator[_Broken]:
-    share, limit = (ages > max_age_days).mean(), rules.state_missing_share_max
+def _state_age(ages: pd.Series, max_age_days: int | None, rules: AlertRules) -> Iterator[_Broken]:
+    limit = rules.state_missing_share_max
+    # The features may have been made again from state that was published since; the age was logged
+    # with the answer.
+    share = ages.isna().mean()
+    if share > limit:
+        text = f"{share:.1%} of the answers were given without state: publish it for these days."
+        yield "state", "state_missing", STATE_AGE, share, limit, text
+    if max_age_days is None:
+        return
+    share = (ages > max_age_days).mean()
     if share > limit:
         yield (
             *("state", "state_stale", STATE_AGE, share, limit),

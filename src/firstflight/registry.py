@@ -177,6 +177,16 @@ def tags(usecase: str, version: str) -> dict[str, str]:
         ) from error
 
 
+def run_of(usecase: str, version: str) -> str:
+    """Return the id of the MLflow run that made a version."""
+    run_id = client().get_model_version(usecase, version).run_id
+    if not run_id:
+        raise RegistryError(
+            f"{usecase} version {version} has no run: it was not made by this path."
+        )
+    return str(run_id)
+
+
 def set_tags(usecase: str, version: str, new: Mapping[str, str]) -> None:
     """Write tags on a version."""
     for key, value in sorted(new.items()):

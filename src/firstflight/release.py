@@ -137,7 +137,7 @@ def log(fitted: Fitted) -> tuple[str, str]:
         (extra / "release.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
         (extra / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
         reference.reset_index(drop=True).to_parquet(extra / "reference.parquet")
-        source = inspect.getsourcefile(type(case))
+        source = inspect.getsourcefile(case.requests)
         assert source is not None
         (extra / "feature_code.py").write_text(Path(source).read_text())
         info = mlflow.sklearn.log_model(

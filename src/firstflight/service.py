@@ -113,7 +113,7 @@ def make(name: str) -> Any:
     """Return the BentoML service of one use case."""
     ws = workspace.configure()
     case = usecases.get(name)
-    Request = case.request  # noqa: N806
+    Request = case.request
 
     @bentoml.service(
         name=f"firstflight-{name.replace('_', '-')}",

@@ -72,7 +72,11 @@ class Snapshot:
         """
         rows = self.requests.merge(self.labels, on=list(usecase.key), how="inner")
         features = usecase.features[self.manifest["feature_version"]]
-        return features.build(rows, self.states().lookup), rows["label"], rows[self.requests.columns]
+        return (
+            features.build(rows, self.states().lookup),
+            rows["label"],
+            rows[self.requests.columns],
+        )
 
 
 def folder(digest: str) -> Path:

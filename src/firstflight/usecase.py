@@ -10,7 +10,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -69,17 +69,18 @@ class FeatureSet:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-class UseCase(Protocol):
-    """The one object that a use-case module exposes, under the name ``usecase``.
+@dataclass(frozen=True)
+class UseCase:
+    """What one use-case module brings, under the name ``usecase``.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Name of the module and of the registered model.
     kind : {"classification", "regression"}
         Which answer the estimator gives: the probability of the positive class, or a value.
     unit : str
-        Unit of the prediction, for people.
+        What the prediction is, for people.
     sources : mapping of str to Source
         The upstream tables it reads.
     request : type of BaseModel
@@ -94,6 +95,15 @@ class UseCase(Protocol):
         ``recipe(feature_set)`` returns an unfitted estimator.
     trusted_types : tuple of str
         Types beyond skops' defaults that a release of this use case may hold.
+    requests : callable
+        ``requests(drops, start, end)`` returns the requests that callers make for these days, one
+        a row, with the fields of `request`.
+    labels : callable
+        ``labels(drops, start, end)`` returns the labels known by the drops' today: the key and
+        ``label``.
+    naive : callable
+        ``naive(drops, requests)`` returns the guess a team could make without a model, from what
+        was known on each request's day, shape (n_requests,).
     """
 
     name: str
@@ -106,18 +116,9 @@ class UseCase(Protocol):
     features: Mapping[int, FeatureSet]
     recipes: Mapping[str, Callable[[FeatureSet], Any]]
     trusted_types: tuple[str, ...]
-
-    def requests(self, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
-        """Return the requests that callers would have made for these days, one a row."""
-        ...
-
-    def labels(self, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
-        """Return the labels known by the clock's today: the key and ``label``."""
-        ...
-
-    def naive(self, drops: Drops, requests: pd.DataFrame) -> np.ndarray:
-        """Return the guess a team could make without a model, shape (n_requests,)."""
-        ...
+    requests: Callable[[Drops, dt.date, dt.date], pd.DataFrame] = field(repr=False)
+    labels: Callable[[Drops, dt.date, dt.date], pd.DataFrame] = field(repr=False)
+    naive: Callable[[Drops, pd.DataFrame], np.ndarray] = field(repr=False)
 
 
 def get(name: str) -> UseCase:

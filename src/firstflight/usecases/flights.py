@@ -183,57 +183,59 @@ def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
     )
 
 
-class Flights:
-    """The use case of the course's first model."""
+def requests(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+    """Return every scheduled flight of these days as the request that asks for it.
 
-    name = "flights"
-    kind: Literal["classification"] = "classification"
-    unit = "probability of arriving 15 minutes late or more"
-    sources = {"flights": FLIGHTS, "weather": WEATHER}
-    request = FlightRequest
-    key = KEY
-    slices = ("origin", "carrier")
-    features = {1: feature_set(1, lag=1, suffix=""), 2: feature_set(2, lag=2, suffix="_lag2")}
-    recipes = {
+    Returns
+    -------
+    DataFrame
+        One row a flight, the fields of `FlightRequest`, sorted by the key. Cancelled flights
+        are in it: two hours before, nobody knew.
+    """
+    flights = drops.read("flights", start, end)
+    flights["n_sched_hour"] = flights.groupby(["origin", "time_hour"])["flight"].transform("size")
+    weather = weather_known(drops, start, end)
+    rows = flights.merge(weather, on=["origin", "time_hour"], how="left", validate="m:1")
+    rows = rows.sort_values([*KEY, "time_hour"], ignore_index=True)
+    return rows[list(FlightRequest.model_fields)]
+
+
+def labels(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+    """Return the labels known by now; cancelled and diverted flights never get one."""
+    flown = drops.read("flights", start, end, lookback=True).dropna(subset="arr_delay")
+    late = (flown["arr_delay"] >= LATE_MINUTES).astype(float)
+    return flown.assign(label=late)[[*KEY, "label"]].sort_values(list(KEY), ignore_index=True)
+
+
+def naive(drops: Drops, requests: pd.DataFrame) -> np.ndarray:
+    """Return the late rate of the 28 days before each request's day."""
+    dates = pd.to_datetime(requests["date"])
+    first, last = dates.min().date(), dates.max().date()
+    known = labels(drops, first - dt.timedelta(days=NAIVE_DAYS), last)
+    by_day = known.groupby("date")["label"].agg(["sum", "count"])
+    days = pd.date_range(first - dt.timedelta(days=NAIVE_DAYS), last, unit="s")
+    window = by_day.reindex(days).fillna(0).rolling(NAIVE_DAYS, min_periods=1).sum().shift(1)
+    return dates.map(window["sum"] / window["count"]).to_numpy(dtype=float)
+
+
+usecase = UseCase(
+    name="flights",
+    kind="classification",
+    unit="probability of arriving 15 minutes late or more",
+    sources={"flights": FLIGHTS, "weather": WEATHER},
+    request=FlightRequest,
+    key=KEY,
+    slices=("origin", "carrier"),
+    features={1: feature_set(1, lag=1, suffix=""), 2: feature_set(2, lag=2, suffix="_lag2")},
+    recipes={
         "logistic_regression": logistic_regression,
         "hist_gradient_boosting": hist_gradient_boosting,
-    }
-    trusted_types = (
+    },
+    trusted_types=(
         "numpy.dtype",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    )
-
-    def requests(self, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
-        """Return every scheduled flight of these days as the request that asks for it.
-
-        Returns
-        -------
-        DataFrame
-            One row a flight, the fields of `FlightRequest`, sorted by the key. Cancelled flights
-            are in it: two hours before, nobody knew.
-        """
-        flights = drops.read("flights", start, end)
-        flights["n_sched_hour"] = flights.groupby(["origin", "time_hour"])["flight"].transform("size")
-        weather = weather_known(drops, start, end)
-        rows = flights.merge(weather, on=["origin", "time_hour"], how="left", validate="m:1")
-        rows = rows.sort_values([*KEY, "time_hour"], ignore_index=True)
-        return rows[list(FlightRequest.model_fields)]
-
-    def labels(self, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
-        """Return the labels known by now; cancelled and diverted flights never get one."""
-        flown = drops.read("flights", start, end, lookback=True).dropna(subset="arr_delay")
-        late = (flown["arr_delay"] >= LATE_MINUTES).astype(float)
-        return flown.assign(label=late)[[*KEY, "label"]].sort_values(list(KEY), ignore_index=True)
-
-    def naive(self, drops: Drops, requests: pd.DataFrame) -> np.ndarray:
-        """Return the late rate of the 28 days before each request's day."""
-        dates = pd.to_datetime(requests["date"])
-        first, last = dates.min().date(), dates.max().date()
-        known = self.labels(drops, first - dt.timedelta(days=NAIVE_DAYS), last)
-        by_day = known.groupby("date")["label"].agg(["sum", "count"])
-        days = pd.date_range(first - dt.timedelta(days=NAIVE_DAYS), last, unit="s")
-        window = by_day.reindex(days).fillna(0).rolling(NAIVE_DAYS, min_periods=1).sum().shift(1)
-        return dates.map(window["sum"] / window["count"]).to_numpy(dtype=float)
-
-
-usecase: UseCase = Flights()
+    ),
+    requests=requests,
+    labels=labels,
+    naive=naive,
+)

@@ -1,0 +1,394 @@
+"""The runbook's commands.
+
+Exit codes: 0 done; 1 refused or failed, with the reason in one sentence; 2 wrong usage; 3 a decision
+that is not "go" (a gate that holds or fails, a rollout to be aborted, a page, an unproven rollback).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from firstflight import clock, workspace
+from firstflight.errors import FirstFlightError
+
+app = typer.Typer(
+    help=(__doc__ or "").splitlines()[0] + "\n\n" + " ".join((__doc__ or "").splitlines()[2:]),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+NOT_GO = 3
+UseCaseName = Annotated[str, typer.Option("--usecase", "-u", help="Which model.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+By = Annotated[str, typer.Option("--by", help="The role that decides (see process.toml).")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the history.")]
+Version = Annotated[str, typer.Argument(help="Version number or alias.")]
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a command that turns the path's errors into one sentence and exit code 1."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            workspace.configure()
+            try:
+                return function(*args, **kwargs)
+            except FirstFlightError as error:
+                Console(stderr=True, highlight=False, soft_wrap=True).print(
+                    f"firstflight: {error}", markup=False
+                )
+                raise typer.Exit(1) from None
+
+        return app.command(name)(run)
+
+    return register
+
+
+def _day(text: str | None) -> dt.date | None:
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day: write it as 2013-08-03.") from None
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, indent=1, sort_keys=True, default=str))
+
+
+def _table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*[str(cell) for cell in row])
+    console.print(table)
+
+
+@command("status")
+def status_command(usecase: UseCaseName = "flights", as_json: Json = False) -> None:
+    """Say where the model is right now."""
+    from firstflight import operations
+    from firstflight import usecase as usecases
+
+    case = usecases.get(usecase)
+    found = operations.status(case, operations.landed(case))
+    if as_json:
+        return _print_json(found)
+    rows = []
+    for alias in ("live", "candidate", "previous"):
+        about = found["releases"].get(alias)
+        if about is None:
+            rows.append([alias, "-", "", "", "", "", ""])
+            continue
+        gated = about["gate"] + (f", waived by {about['waived_by']}" if about["waived_by"] else "")
+        online = about["online"]
+        score = "-" if online is None else f"{online['metric']} {online['value']:.3f}"
+        rows.append(
+            [
+                alias,
+                about["version"],
+                f"{about['recipe']} (features v{about['feature_version']})",
+                about["trained_on"],
+                gated,
+                about["since"] or "",
+                score,
+            ]
+        )
+    columns = ["", "version", "model", "trained on", "gate", "since", "online, 28 days"]
+    _table(f"{usecase} on {found['today']}", columns, rows)
+    mode, share = found["rollout"]["mode"], found["rollout"]["share"]
+    console.print(f"rollout: {mode}" + (f" {share:.0%}" if mode == "canary" else ""))
+    console.print(f"last change: {found['last_change'] or 'none'}")
+    alerts = [f"{a['level']}: {a['sentence']}" for a in found["alerts"]] or ["none"]
+    console.print(
+        "last alerts: " + alerts[0] + ("" if len(alerts) == 1 else f" (+{len(alerts) - 1})")
+    )
+    return None
+
+
+@command("history")
+def history_command(
+    usecase: UseCaseName = "flights",
+    at: Annotated[str | None, typer.Option(help="A day: what was live on it, and why.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show every change of what serves, or what was live on a day."""
+    from firstflight import registry
+
+    day = _day(at)
+    if day is None:
+        entries = registry.history(usecase)
+        if as_json:
+            return _print_json([e.model_dump(mode="json", exclude={"run_id"}) for e in entries])
+        table = registry.history_table(usecase)
+        _table(f"deployments of {usecase}", list(table.columns), table.to_numpy().tolist())
+        return None
+    entry = registry.at(usecase, day)
+    if as_json:
+        return _print_json(entry and entry.model_dump(mode="json", exclude={"run_id"}))
+    if entry is None:
+        console.print(f"On {day} no release of {usecase} was deployed yet.")
+        return None
+    live = entry.after.get("live", "nothing")
+    made_live = [
+        e
+        for e in registry.history(usecase)
+        if e.n <= entry.n and e.after.get("live") == live and e.before.get("live") != live
+    ]
+    cause = made_live[-1] if made_live else entry
+    console.print(
+        f"On {day} version {live} of {usecase} was live, since {cause.date} ({cause.action} by "
+        f"{cause.by}): {cause.reason}",
+        soft_wrap=True,
+    )
+    if entry.n != cause.n:
+        console.print(f"Last change before: {entry.date} {entry.action}: {entry.reason}")
+    return None
+
+
+@command("land")
+def land_command(
+    month: Annotated[str, typer.Argument(help="For instance 2013-04.")],
+    usecase: UseCaseName = "flights",
+) -> None:
+    """Verify a month's upstream drops and land them."""
+    from firstflight import drops
+    from firstflight import usecase as usecases
+
+    ws = workspace.current()
+    case = usecases.get(usecase)
+    for path in drops.land(workspace.PROJECT / "data", ws.drops, case.sources.values(), month):
+        console.print(f"landed {path.parent.name}/{path.name}")
+
+
+@command("state")
+def state_command(
+    feature_version: Annotated[int, typer.Option(help="Which version of the features.")],
+    usecase: UseCaseName = "flights",
+    since: Annotated[str | None, typer.Option(help="First day; today if not given.")] = None,
+) -> None:
+    """Publish the feature state up to today."""
+    from firstflight import operations, state
+    from firstflight import usecase as usecases
+
+    case = usecases.get(usecase)
+    if feature_version not in case.features:
+        raise FirstFlightError(
+            f"{usecase} has no feature version {feature_version}: it has "
+            f"{', '.join(str(v) for v in case.features)}."
+        )
+    today = clock.today()
+    done = state.publish(
+        case, operations.landed(case), feature_version, _day(since) or today, today
+    )
+    console.print(f"published state of feature version {feature_version} for {len(done)} days")
+
+
+@command("train")
+def train_command(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the use case.")],
+    start: Annotated[str, typer.Option(help="First training day.")],
+    end: Annotated[str, typer.Option(help="Last training day.")],
+    feature_version: Annotated[int, typer.Option(help="Which version of the features.")] = 1,
+    usecase: UseCaseName = "flights",
+) -> None:
+    """Take a snapshot, train on it and register the release."""
+    from firstflight import operations, registry, snapshot, train
+    from firstflight import usecase as usecases
+
+    case = usecases.get(usecase)
+    first, last = _day(start), _day(end)
+    assert first is not None and last is not None
+    taken = snapshot.take(case, operations.landed(case), first, last, feature_version)
+    version = registry.register(train.fit(case, taken, recipe))
+    console.print(f"registered {usecase} version {version} ({recipe}, snapshot {taken.digest})")
+
+
+@command("gate")
+def gate_command(version: Version, usecase: UseCaseName = "flights", as_json: Json = False) -> None:
+    """Judge a version offline and write the verdict on it."""
+    from firstflight import operations
+    from firstflight import usecase as usecases
+
+    case = usecases.get(usecase)
+    verdict = operations.run_gate(case, version, operations.landed(case))
+    if as_json:
+        _print_json(verdict.model_dump(mode="json"))
+    else:
+        rows = [[check.outcome, check.rule, check.sentence] for check in verdict.checks]
+        _table(f"{usecase} version {version}: {verdict.verdict}", ["", "rule", ""], rows)
+    if verdict.verdict != "pass":
+        raise typer.Exit(NOT_GO)
+
+
+@command("waive")
+def waive_command(
+    version: Version, by: By, reason: Reason, usecase: UseCaseName = "flights"
+) -> None:
+    """Let a version ship that is not proven; the history keeps who and why."""
+    from firstflight import operations
+    from firstflight import usecase as usecases
+
+    console.print(operations.waive(usecases.get(usecase), version, by=by, reason=reason).reason)
+
+
+@command("shadow")
+def shadow_command(
+    version: Version, by: By, reason: Reason, usecase: UseCaseName = "flights"
+) -> None:
+    """Let a version predict beside live, logged and not returned."""
+    from firstflight import operations
+    from firstflight import usecase as usecases
+
+    entry = operations.start_shadow(usecases.get(usecase), version, by=by, reason=reason)
+    console.print(f"version {entry.after['candidate']} shadows version {entry.after['live']}")
+
+
+@command("canary")
+def canary_command(by: By, reason: Reason, usecase: UseCaseName = "flights") -> None:
+    """Let the candidate answer its share of the requests."""
+    from firstflight import operations
+    from firstflight import usecase as usecases
+
+    entry = operations.start_canary(usecases.get(usecase), by=by, reason=reason)
+    console.print(f"version {entry.after['candidate']} answers {entry.share:.0%} of the requests")
+
+
+@command("decide")
+def decide_command(usecase: UseCaseName = "flights", as_json: Json = False) -> None:
+    """Decide the rollout in progress by online metrics."""
+    from firstflight import operations
+    from firstflight import usecase as usecases
+
+    case = usecases.get(usecase)
+    decision = operations.decide(case, operations.landed(case))
+    if as_json:
+        _print_json(decision.model_dump(mode="json"))
+    else:
+        console.print(f"{decision.mode}: {decision.decision}. {decision.reason}", soft_wrap=True)
+    if decision.decision == "abort":
+        raise typer.Exit(NOT_GO)
+
+
+@command("promote")
+def promote_command(
+    version: Version, by: By, reason: Reason, usecase: UseCaseName = "flights"
+) -> None:
+    """Make a version live."""
+    from firstflight import operations
+    from firstflight import usecase as usecases
+
+    entry = operations.promote(usecases.get(usecase), version, by=by, reason=reason)
+    console.print(f"version {entry.after['live']} of {usecase} is live")
+
+
+@command("abort")
+def abort_command(by: By, reason: Reason, usecase: UseCaseName = "flights") -> None:
+    """Take the candidate out."""
+    from firstflight import operations
+    from firstflight import usecase as usecases
+
+    entry = operations.abort(usecases.get(usecase), by=by, reason=reason)
+    console.print(f"version {entry.details['version']} is out; live answers everything")
+
+
+@command("monitor")
+def monitor_command(
+    week: Annotated[
+        str | None, typer.Option(help="Last day of the week; yesterday if not given.")
+    ] = None,
+    usecase: UseCaseName = "flights",
+    as_json: Json = False,
+) -> None:
+    """Check a week of the live release: contract, drift, performance."""
+    from firstflight import operations
+    from firstflight import usecase as usecases
+
+    case = usecases.get(usecase)
+    last = _day(week) or clock.today() - dt.timedelta(days=1)
+    result = operations.monitor_week(case, operations.landed(case), last)
+    if as_json:
+        _print_json(result.model_dump(mode="json"))
+    else:
+        rows = [[alert.level, alert.rule, alert.sentence] for alert in result.alerts]
+        _table(f"{usecase}, week to {last}", ["", "rule", ""], rows or [["quiet", "", ""]])
+    if any(alert.level == "page" for alert in result.alerts):
+        raise typer.Exit(NOT_GO)
+
+
+@command("rollback")
+def rollback_command(
+    reason: Reason,
+    by: By = "on_call",
+    usecase: UseCaseName = "flights",
+    url: Annotated[
+        str | None, typer.Option(help="The service to prove it on.", envvar="FIRSTFLIGHT_URL")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Switch although the preflight failed.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only the preflight; change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Restore the previous release with its features, state and snapshot, and prove it."""
+    from firstflight import operations, registry, rollback
+    from firstflight import usecase as usecases
+
+    case = usecases.get(usecase)
+    drops = operations.landed(case)
+    if check:
+        target = registry.resolve(usecase, "previous")
+        checks = rollback.preflight(case, target, drops)
+        if as_json:
+            _print_json([c.model_dump() for c in checks])
+        else:
+            rows = [["ok" if c.ok else "NO", c.name, c.sentence] for c in checks]
+            _table(f"back to version {target} of {usecase}?", ["", "", ""], rows)
+        if not all(c.ok for c in checks):
+            raise typer.Exit(NOT_GO)
+        return
+    done = rollback.rollback(case, drops, reason=reason, by=by, url=url, force=force)
+    if as_json:
+        _print_json(done.model_dump(mode="json"))
+    else:
+        console.print(
+            f"version {done.restored} of {usecase} is live again; version {done.left} is out"
+        )
+        if done.proof is None:
+            console.print("not proven: give --url of the service to replay frozen requests")
+        else:
+            console.print(
+                f"proof: {done.proof.equal} of {done.proof.n} frozen requests got the old answer, "
+                f"{done.proof.seconds:.1f} s after the switch"
+            )
+    if done.proof is None or not done.proof.ok:
+        raise typer.Exit(NOT_GO)
+
+
+@command("today")
+def today_command(
+    day: Annotated[
+        str | None, typer.Argument(help="Set the workspace's clock to this day.")
+    ] = None,
+) -> None:
+    """Show the clock's today, or set it."""
+    wanted = _day(day)
+    console.print(str(clock.set_today(wanted) if wanted else clock.today()))
+
+
+if __name__ == "__main__":
+    app()

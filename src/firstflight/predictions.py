@@ -1,0 +1,162 @@
+"""The prediction log and the labels that arrive late -> what each release really did."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from firstflight import metrics, workspace
+from firstflight.drops import Drops
+from firstflight.errors import FirstFlightError
+from firstflight.process import Resampling
+from firstflight.release import Release
+from firstflight.state import States, by_date
+from firstflight.usecase import UseCase
+
+
+@dataclass(frozen=True)
+class Online:
+    """How one release did on the requests that it answered.
+
+    Attributes
+    ----------
+    version, role : str
+    n : int
+        Predictions made.
+    coverage : float
+        Share of them whose label has arrived.
+    loss : metrics.Interval or None
+        Mean loss with its day-block interval; None with labels of fewer than two days.
+    calibration : float
+        Mean prediction minus mean label, on the labelled rows.
+    state_missing : float
+        Share of predictions made without feature state.
+    """
+
+    version: str
+    role: str
+    n: int
+    coverage: float
+    loss: metrics.Interval | None
+    calibration: float
+    state_missing: float
+
+
+def log_files(usecase: str) -> list[Path]:
+    """Return the files of the prediction log, oldest first."""
+    folder = workspace.current().predictions / usecase
+    return sorted(folder.glob("*/data/data.*.log*"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def _lines(usecase: str, first: str, last: str) -> Iterator[dict]:
+    for path in log_files(usecase):
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                try:
+                    record = json.loads(line)
+                except json.JSONDecodeError:
+                    continue  # the last line of a process that was killed while it wrote
+                if first <= record["date"] <= last:
+                    yield record
+
+
+def read(usecase: UseCase, start: dt.date, end: dt.date, *, replays: bool = False) -> pd.DataFrame:
+    """Return the logged predictions for requests of these days.
+
+    Parameters
+    ----------
+    replays : bool
+        Whether to return the answers to replayed requests instead of the real ones.
+
+    Returns
+    -------
+    DataFrame
+        One row a (request, release, role): the request's fields, ``version``, ``role`` ("live",
+        "candidate", "shadow" or "replay"), ``prediction``, ``feature_version``,
+        ``state_age_days``. A request that was sent twice counts once, with its first answer.
+    """
+    records = pd.DataFrame(_lines(usecase.name, start.isoformat(), end.isoformat()))
+    columns = [*usecase.request.model_fields, "version", "role", "prediction"]
+    columns += ["feature_version", "state_age_days"]
+    if records.empty:
+        return pd.DataFrame(columns=columns)
+    records = records.rename(columns={"release": "version"})
+    records["date"] = pd.to_datetime(records["date"]).astype("datetime64[s]")
+    records = records[(records["role"] == "replay") == replays]
+    unique = [*usecase.key, "version", "role"]
+    records = records.drop_duplicates(unique, keep="first").sort_values(unique, ignore_index=True)
+    for column in usecase.request.model_fields:
+        if records[column].dtype == object and column not in usecase.key:
+            records[column] = records[column].infer_objects()
+    return records[columns]
+
+
+def joined(usecase: UseCase, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+    """Return the logged predictions with the labels known by the drops' today.
+
+    Returns
+    -------
+    DataFrame
+        As `read`, and ``label``: missing where it has not arrived or never will (a cancelled
+        flight).
+    """
+    rows = read(usecase, start, end)
+    labels = usecase.labels(drops, start, min(end, drops.today))
+    rows["date"] = pd.to_datetime(rows["date"]).astype(labels["date"].dtype)
+    return rows.merge(labels, on=list(usecase.key), how="left", validate="m:1")
+
+
+def online(rows: pd.DataFrame, metric: str, rules: Resampling) -> list[Online]:
+    """Return how each release did, per role, from joined predictions."""
+    found = []
+    for (version, role), part in rows.groupby(["version", "role"], sort=True):
+        known = part.dropna(subset="label")
+        loss = None
+        if known["date"].nunique() >= 2:
+            loss = metrics.interval(
+                metrics.row_loss(metric, known["label"], known["prediction"]),
+                known["date"],
+                n=rules.bootstrap,
+                confidence=rules.confidence,
+                seed=rules.seed,
+            )
+        found.append(
+            Online(
+                version=str(version),
+                role=str(role),
+                n=len(part),
+                coverage=len(known) / len(part),
+                loss=loss,
+                calibration=float(np.mean(known["prediction"] - known["label"]))
+                if len(known)
+                else float("nan"),
+                state_missing=float(part["state_age_days"].isna().mean()),
+            )
+        )
+    return found
+
+
+def replay(release: Release, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+    """Return what a release would have answered, with its own state computed from the drops.
+
+    This is the fair comparison when the release's state was not published at the time: the same
+    requests, the same code, the state it should have had.
+
+    Returns
+    -------
+    DataFrame
+        The request's fields, ``version``, ``prediction``.
+    """
+    if end < start:
+        raise FirstFlightError(f"A replay from {start} to {end} was asked for: swap the days.")
+    case = release.usecase
+    requests = case.requests(drops, start, end)
+    table = case.features[release.feature_version].compute_state(drops, start, end)
+    predictions = release.predict(requests, States(by_date(table)))
+    return requests.assign(version=release.version, prediction=predictions)
