@@ -1,11 +1,12 @@
-"""Shared by all tests: a workspace of their own, and the order in which they run."""
+"""Shared by all tests: no test touches the learner's workspace, and the order in which they run."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+
 from firstflight.workspace import Workspace, configure
 
 
@@ -20,12 +21,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def away_from_the_learner(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Point everything at a temporary workspace, whatever a test forgets."""
+    os.environ["FIRSTFLIGHT_HOME"] = str(tmp_path_factory.mktemp("session") / "workspace")
+
+
 @pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A fresh workspace that every tool is pointed at, for one test."""
+def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """Give a fresh workspace that every tool is pointed at, for one test."""
     before = dict(os.environ)
-    workspace = Workspace(tmp_path / "workspace")
-    configure(workspace)
-    yield workspace
+    yield configure(Workspace(tmp_path_factory.mktemp("own") / "workspace"))
     os.environ.clear()
     os.environ.update(before)

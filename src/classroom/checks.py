@@ -125,7 +125,12 @@ def _judge(
 
 def _is_true(result: object) -> bool:
     """Accept True alone: an array, a number or a non-empty text is no pass."""
-    return result is True or (type(result).__name__ in {"bool", "bool_"} and bool(result))
+    return _is_bool(result) and bool(result)
+
+
+def _is_bool(value: object) -> bool:
+    """Tell whether a value is Python's or numpy's truth value."""
+    return isinstance(value, bool) or type(value).__name__ in {"bool", "bool_"}
 
 
 def is_empty(value: object) -> bool:
@@ -248,8 +253,8 @@ def _equals_reference(
 
 def same(left: Any, right: Any) -> bool:
     """Tell whether two answers are equal: numbers to 1e-6, tables and arrays value by value."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return _plain(left) is _plain(right)
+    if _is_bool(left) or _is_bool(right):
+        return _is_bool(left) and _is_bool(right) and bool(left) == bool(right)
     if isinstance(left, numbers.Number) and isinstance(right, numbers.Number):
         return math.isclose(left, right, rel_tol=1e-6, abs_tol=1e-9)  # type: ignore[arg-type]
     if type(left) is not type(right):
@@ -264,10 +269,6 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, dict):
         return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
     return bool(left == right)
-
-
-def _plain(value: Any) -> Any:
-    return bool(value) if type(value).__name__ == "bool_" else value
 
 
 def _close(left: Any, right: Any) -> bool:

@@ -20,7 +20,7 @@ import sys
 
 import psutil
 
-PATIENCE = 5.0  # seconds that a server gets to end by itself
+PATIENCE = 4.0  # seconds that a server gets to end by itself
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # <sys/prctl.h>
 
@@ -72,18 +72,25 @@ def wait_for_the_end(child: subprocess.Popen[bytes], tree: Tree, wake: int) -> N
 
 
 def end(child: subprocess.Popen[bytes], tree: Tree) -> None:
-    """End the command gently, then whatever is left of its tree by force."""
+    """End the command gently, then what it left behind, and what stays after that by force."""
     if child.poll() is None:
-        child.terminate()
-    psutil.wait_procs(tree.alive(), timeout=PATIENCE)
+        tree.alive()
+        child.terminate()  # alone, because a good server stops its own workers in good order
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(PATIENCE)
+    psutil.wait_procs(_send(tree.alive(), signal.SIGTERM), timeout=PATIENCE)
     for _ in range(5):  # a dying process can still start another
-        left = tree.alive()
+        left = _send(tree.alive(), signal.SIGKILL)
         if not left:
             return
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
         psutil.wait_procs(left, timeout=2)
+
+
+def _send(processes: list[psutil.Process], number: signal.Signals) -> list[psutil.Process]:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+    return processes
 
 
 def main(command: list[str]) -> int:

@@ -25,7 +25,7 @@ TOOLS = ("prefect", "mlflow")
 # Origin; the proxy says the server's own, so that the check can stay on.
 PROXY = {"mlflow": 5511, "prefect": 5512, "service": 5513}
 
-OVERRIDES = {
+OVERRIDES: dict[str, object] = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
         "checkForUpdates": False,
@@ -141,25 +141,19 @@ def _kernel() -> str:
 
 
 def _lab_settings() -> str:
-    path = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    present = json.loads(path.read_text()) if path.exists() else {}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**present, **OVERRIDES}, indent=1, sort_keys=True) + "\n")
+    settings = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings"
+    _into_json(settings / "overrides.json", OVERRIDES)
     return "JupyterLab: no news pop-up, no look for updates"
 
 
 def _proxy_settings() -> str:
-    folder = Path(sys.prefix) / "etc" / "jupyter" / "jupyter_server_config.d"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "first-flight.json").write_text(
-        json.dumps({"ServerProxy": {"servers": proxy_servers()}}, indent=1, sort_keys=True) + "\n"
-    )
+    proxy_settings(Path(sys.prefix) / "etc" / "jupyter")
     return f"proxy: {', '.join(PROXY)} are reached by name behind a hub"
 
 
-def proxy_servers() -> dict[str, dict[str, object]]:
-    """Return jupyter-server-proxy's entries for servers that a lesson starts by itself."""
-    return {
+def proxy_settings(folder: Path) -> Path:
+    """Write jupyter-server-proxy's entries for servers that a lesson starts by itself."""
+    entries = {
         name: {
             "port": port,
             "timeout": 90,
@@ -171,3 +165,13 @@ def proxy_servers() -> dict[str, dict[str, object]]:
         }
         for name, port in PROXY.items()
     }
+    # Not in jupyter_server_config.d: of those files Jupyter reads the extensions alone.
+    return _into_json(folder / "jupyter_server_config.json", {"ServerProxy": {"servers": entries}})
+
+
+def _into_json(path: Path, content: dict[str, object]) -> Path:
+    """Put entries into a JSON file of settings, and leave its other entries as they are."""
+    present = json.loads(path.read_text()) if path.exists() else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**present, **content}, indent=1, sort_keys=True) + "\n")
+    return path

@@ -1,7 +1,8 @@
 """The runbook's commands.
 
-Exit codes: 0 done; 1 refused or failed, with the reason in one sentence; 2 wrong usage; 3 a decision
-that is not "go" (a gate that holds or fails, a rollout to be aborted, a page, an unproven rollback).
+Exit codes: 0 done; 1 refused or failed, with the reason in one sentence; 2 wrong usage; 3 a
+decision that is not "go" (a gate that holds or fails, a rollout to be aborted, a page, an unproven
+rollback).
 """
 
 from __future__ import annotations

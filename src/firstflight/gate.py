@@ -436,7 +436,7 @@ def _slices(rows: pd.DataFrame, loss: Mapping[str, np.ndarray], rules: GateRules
         value=shown[1].mean if shown else None,
         interval=shown[1] if shown else None,
         threshold=rules.slice_max_regression,
-        sentence=f"{said} ({small} slices are too small to judge).",
+        sentence=f"{said}; too small to judge: {small}.",
     )
 
 

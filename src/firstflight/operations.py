@@ -151,7 +151,8 @@ def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Depl
     rules = process.load().waiver
     if not gate.may_ship(verdict, waiver, rules):
         raise GateError(
-            f"{usecase.name} version {version} got {verdict.verdict!r} ({verdict.decided_by}), which "
+            f"{usecase.name} version {version} got {verdict.verdict!r} ({verdict.decided_by}), "
+            "which "
             f"may not be waived: only {', '.join(rules.may_waive)} may."
         )
     registry.set_tags(usecase.name, version, {"waiver.by": waiver.by, "waiver.reason": reason})
@@ -176,7 +177,8 @@ def _shippable(usecase: str, version: str) -> dict[str, str]:
     if tags.get("gate.verdict") != "pass" and "waiver.by" not in tags:
         verdict = tags.get("gate.verdict", "no verdict")
         raise RolloutError(
-            f"{usecase} version {version} has {verdict} at the gate: let it pass, or record a waiver."
+            f"{usecase} version {version} has {verdict} at the gate: let it pass, or record a "
+            "waiver."
         )
     return tags
 

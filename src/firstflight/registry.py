@@ -173,7 +173,8 @@ def tags(usecase: str, version: str) -> dict[str, str]:
         return dict(client().get_model_version(usecase, version).tags)
     except MlflowException as error:
         raise RegistryError(
-            f"{usecase} has no version or alias {version!r}: `firstflight status` lists what there is."
+            f"{usecase} has no version or alias {version!r}: `firstflight status` lists what "
+            "there is."
         ) from error
 
 
@@ -314,7 +315,7 @@ def repair(usecase: str) -> list[Deployment]:
 
 
 def at(usecase: str, day: dt.date) -> Deployment | None:
-    """Return the last change up to this day: it says what was live, and why. None before the first."""
+    """Return the last change up to this day: what was live, and why; None before the first."""
     done = [e for e in history(usecase) if e.date <= day and e.phase == "done"]
     return done[-1] if done else None
 

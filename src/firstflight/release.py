@@ -201,7 +201,8 @@ def load(uri: str, *, digest: str | None = None, version: str | None = None) -> 
         folder = _download(uri)
     except Exception as error:
         raise ReleaseError(
-            f"Release {uri} cannot be read ({type(error).__name__}): check that the registry names it "
+            f"Release {uri} cannot be read ({type(error).__name__}): check that the registry "
+            "names it "
             "and that the workspace still holds its files."
         ) from error
     found = folder_digest(folder)
@@ -218,7 +219,8 @@ def load(uri: str, *, digest: str | None = None, version: str | None = None) -> 
     unknown = set(skops.io.get_untrusted_types(file=path)) - set(case.trusted_types)
     if unknown:
         raise ReleaseError(
-            f"Release {uri} holds types that {case.name} does not allow ({', '.join(sorted(unknown))}): "
+            f"Release {uri} holds types that {case.name} does not allow "
+            f"({', '.join(sorted(unknown))}): "
             "do not load it; find out where it came from."
         )
     release = Release(
@@ -250,13 +252,15 @@ def check_code(uri: str, about: dict, case: UseCase) -> None:
     version = about["feature_version"]
     if version not in case.features:
         raise ReleaseError(
-            f"Release {uri} needs feature version {version} of {case.name}, which this code no longer "
+            f"Release {uri} needs feature version {version} of {case.name}, which this code no "
+            "longer "
             "has: restore it from feature_code.py in the release."
         )
     digest = case.features[version].code_digest
     if digest != about["code_digest"]:
         raise ReleaseError(
-            f"Release {uri} was made by feature code {about['code_digest']}, here is {digest} under the "
+            f"Release {uri} was made by feature code {about['code_digest']}, here is {digest} "
+            "under the "
             f"same version {version}: a change needs a new version; restore feature_code.py."
         )
 

@@ -16,7 +16,7 @@ import httpx
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from firstflight import monitor, operations, predictions, process, registry, snapshot
+from firstflight import monitor, predictions, process, registry, snapshot
 from firstflight.drops import Drops
 from firstflight.errors import FirstFlightError, RegistryError, RollbackRefused
 from firstflight.release import Release, as_json_rows
@@ -24,6 +24,7 @@ from firstflight.state import Store
 from firstflight.usecase import UseCase
 
 N_PROOF = 200
+FROZEN_DAYS = 90  # how far back to look for answers of the old release
 WEEK = dt.timedelta(days=7)
 
 
@@ -110,7 +111,8 @@ def preflight(usecase: UseCase, target: str, drops: Drops) -> list[Check]:
         wanted = usecase.features[version].state_columns
         if at is None:
             raise RollbackRefused(
-                f"feature version {version} has no state younger than {most} days on {drops.today}: "
+                f"feature version {version} has no state younger than {most} days on "
+                f"{drops.today}: "
                 f"publish it first (`firstflight state --feature-version {version}`)"
             )
         lacking = [column for column in wanted if not at[1].get(column)]
@@ -136,7 +138,8 @@ def preflight(usecase: UseCase, target: str, drops: Drops) -> list[Check]:
         ]
         if broken:
             raise RollbackRefused(
-                f"{len(broken)} promises of the release's contract are broken by the last 7 days of "
+                f"{len(broken)} promises of the release's contract are broken by the last 7 "
+                "days of "
                 f"upstream data; first: {broken[0].sentence}"
             )
         return f"the last 7 days of upstream data ({len(current)} requests) fit its contract"
@@ -162,20 +165,14 @@ def _upstream(release: Release, drops: Drops, start: dt.date, end: dt.date) -> p
     return monitor.inputs(requests, release.features(requests, states))
 
 
-def frozen_requests(
-    usecase: UseCase, version: str, days: int = 28, end: dt.date | None = None
-) -> pd.DataFrame:
-    """Return the last requests that a release answered while it was live, with its answers."""
-    served = [
-        entry.date
-        for entry in registry.history(usecase.name)
-        if entry.before.get("live") == version and entry.after.get("live") != version
-    ]
-    last = (served[-1] if served else end or operations.landed(usecase).today) - dt.timedelta(1)
-    rows = predictions.read(usecase, last - dt.timedelta(days=days), last)
-    rows = rows[(rows["version"] == version) & (rows["role"] == "live")]
-    rows = rows[rows["state_age_days"].notna()]
-    return rows.tail(N_PROOF).reset_index(drop=True)
+def frozen_requests(usecase: UseCase, version: str, today: dt.date) -> pd.DataFrame:
+    """Return the last requests that a release answered as live, with its answers.
+
+    Only answers that had feature state count: an answer without it is not one to go back to.
+    """
+    rows = predictions.read(usecase, today - dt.timedelta(days=FROZEN_DAYS), today)
+    served = (rows["version"] == version) & (rows["role"] == "live")
+    return rows[served & rows["state_age_days"].notna()].tail(N_PROOF).reset_index(drop=True)
 
 
 def prove(
@@ -257,18 +254,18 @@ def rollback(
     aliases = registry.aliases(usecase.name)
     if "previous" not in aliases:
         raise RollbackRefused(
-            f"{usecase.name} has no previous release to go back to: train and roll out a better one."
+            f"{usecase.name} has no previous release to go back to: train and roll out a better "
+            "one."
         )
     left, target = aliases["live"], aliases["previous"]
     checks = preflight(usecase, target, drops)
     failed = [check for check in checks if not check.ok]
     if failed and not force:
         raise RollbackRefused(
-            f"Rolling {usecase.name} back to version {target} was refused, and nothing was changed: "
-            + "; ".join(f"{check.name}: {check.sentence}" for check in failed)
-            + "."
+            f"Rolling {usecase.name} back to version {target} was refused, and nothing was "
+            "changed: " + "; ".join(f"{check.name}: {check.sentence}" for check in failed) + "."
         )
-    frozen = frozen_requests(usecase, target, end=drops.today) if url else pd.DataFrame()
+    frozen = frozen_requests(usecase, target, drops.today) if url else pd.DataFrame()
     entry = registry.change(
         usecase.name,
         "rollback",
@@ -286,7 +283,8 @@ def rollback(
     if url is not None:
         if frozen.empty:
             raise RegistryError(
-                f"{usecase.name} is back on version {target}, but no request is known that it answered "
+                f"{usecase.name} is back on version {target}, but no request is known that it "
+                "answered "
                 "while it was live: the switch is done and could not be proven."
             )
         proof = prove(url, usecase, target, frozen)

@@ -1,4 +1,4 @@
-"""Snapshot -> fitted model. Nothing is registered here; a fit is a pure function of the snapshot."""
+"""Snapshot -> fitted model: a pure function of the snapshot. Nothing is registered here."""
 
 from __future__ import annotations
 

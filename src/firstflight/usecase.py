@@ -131,8 +131,8 @@ def get(name: str) -> UseCase:
     """
     if name not in USECASES:
         raise FirstFlightError(
-            f"There is no use case {name!r}: choose one of {', '.join(USECASES)}, or add a module to "
-            "firstflight/usecases and its name to firstflight.usecase.USECASES."
+            f"There is no use case {name!r}: choose one of {', '.join(USECASES)}, or add a "
+            "module to firstflight/usecases and its name to firstflight.usecase.USECASES."
         )
     return importlib.import_module(f"firstflight.usecases.{name}").usecase
 

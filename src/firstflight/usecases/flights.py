@@ -1,4 +1,4 @@
-"""Will a flight arrive 15 minutes late or more, asked two hours before its scheduled departure?"""
+"""The first use case: will a flight arrive late, asked two hours before it is to depart."""
 
 from __future__ import annotations
 
