@@ -60,12 +60,12 @@ class Peak:
 
 
 @contextmanager
-def peak_of_descendants(every: float = 0.5) -> Iterator[Peak]:
+def peak_of_descendants(every: float = 0.3) -> Iterator[Peak]:
     """Sample the memory of all descendants of this process while the block runs.
 
     Parameters
     ----------
-    every : float, default 0.5
+    every : float, default 0.3
         Seconds between samples. A shorter peak can be missed.
     """
     peak, stop = Peak(), threading.Event()

@@ -10,7 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import psutil
 
 from classroom import setup_tools, workspaces
 from classroom.errors import CourseError, RunError, WorkspaceError
+from classroom.guard import adopt_orphans
 from classroom.memory import MB, descendants, peak_of_descendants
 from firstflight.workspace import PROJECT, Workspace, configure
 
@@ -37,7 +38,7 @@ class Figures:
     seconds : float
         Wall time with the start of the kernel.
     peak_mb : float
-        Largest memory of the kernel and everything below it, sampled each half second.
+        Largest memory of the kernel and everything below it, sampled about three times a second.
     left : str
         What the lesson leaves in the workspace, in its own words.
     """
@@ -149,6 +150,7 @@ def run(
         if before is not None:
             os.environ["FIRSTFLIGHT_HEADLESS"] = before
     figures: list[Figures] = []
+    adopt_orphans()  # or a process that a lesson left would be out of sight
     with environment(ws, root):
         setup_tools.seed(ws)
         for path in paths:
@@ -174,7 +176,7 @@ def _run_one(ws: Workspace, path: Path) -> Figures:
     began = time.monotonic()
     with warnings.catch_warnings(), peak_of_descendants() as peak:
         warnings.simplefilter("ignore")  # of the machinery; a cell's warnings are in its output
-        logging.getLogger("papermill").setLevel(logging.ERROR)
+        logging.getLogger("papermill").setLevel(logging.CRITICAL)
         try:
             execute_notebook(
                 path,
@@ -205,7 +207,8 @@ def _run_one(ws: Workspace, path: Path) -> Figures:
 
 
 def _failed(lesson: str, cell: int, what: str, kept: Path) -> str:
-    return f"Lesson {lesson} failed in cell {cell}: {what} (the executed notebook: {kept})."
+    """Return the one line of a failure; people count cells from 1, prose and code alike."""
+    return f"Lesson {lesson} failed in cell {cell + 1}: {what} (the executed notebook: {kept})."
 
 
 def _stopped_at(executed: Path) -> int:
@@ -213,22 +216,31 @@ def _stopped_at(executed: Path) -> int:
     if not executed.exists():
         return 0
     cells = nbformat.read(executed, as_version=4).cells
-    states = [cell.metadata.get("papermill", {}).get("status") for cell in cells]
-    ran = [n for n, state in enumerate(states) if state in {"running", "failed", "completed"}]
-    return ran[-1] if ran else 0
+    began = [cell.metadata.get("papermill", {}).get("start_time") for cell in cells]
+    return max((n for n, time in enumerate(began) if time), default=0)
 
 
 def _nothing_left(lesson: str, before: set[int]) -> None:
-    """Wait until the lesson's servers are gone; a process that stays is an error."""
+    """Wait until the lesson's servers are gone; a process that stays is ended, and an error."""
     deadline = time.monotonic() + LEAVE
-    while left := [p for p in descendants(os.getpid()) if p.pid not in before]:
+    while left := [p for p in descendants(os.getpid()) if p.pid not in before and _lives(p)]:
         if time.monotonic() > deadline:
             name = _name(left[0])
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             raise RunError(
                 f"Lesson {lesson} left a process behind ({name}): "
                 "start servers with classroom.servers."
             )
         time.sleep(0.2)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _name(process: psutil.Process) -> str:

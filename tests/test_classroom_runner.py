@@ -1,0 +1,336 @@
+"""Run a small course: in order, measured, in its own workspace, stopped by the first failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import nbformat
+import psutil
+import pytest
+
+from classroom import builder, freeze, runner, setup_tools, workspaces
+from classroom.errors import CourseError, RunError, WorkspaceError
+from firstflight.workspace import PROJECT, Workspace
+
+FIRST = """# %%
+from classroom import begin, check, end, leaves
+
+ws = begin("00")
+
+# %% id="00-ex1"
+# BEGIN SOLUTION
+late = 15
+# END SOLUTION
+# STUB: late = ...
+
+# %%
+check("00-ex1", "late", test=lambda late: late == 15, hint="Ask the DOT.")
+
+# %%
+import random, sys, time
+
+import numpy as np
+
+print(late, random.random(), np.random.rand())
+ballast = b"x" * 60_000_000
+time.sleep(1)
+
+# %% tags=["nbval-ignore-output"]
+# The interpreter's path: another one on every machine, and it shows which kernel ran.
+print(sys.executable.rsplit("/", 1)[-1])
+(ws.root / "python.txt").write_text(sys.executable)
+
+# %%
+leaves("a note")
+end("00")
+"""
+SECOND = """# %%
+from classroom import begin, end
+
+begin("01");
+
+# %%
+from IPython.display import display
+
+for n in range(3):
+    print(n, flush=True)
+display({"text/html": "<b>1</b>", "text/plain": "one"}, raw=True)
+
+# %%
+end("01")
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "lessons").mkdir()
+    (tmp_path / "lessons" / "00_agree_on_it.py").write_text(FIRST)
+    (tmp_path / "lessons" / "01_do_it.py").write_text(SECOND)
+    builder.write(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def course(root):
+    """Run notebooks of the small course in a workspace under it."""
+
+    def go(folder="solutions", first="00", last="99", **how):
+        ws = Workspace(root / "workspace")
+        return ws, runner.run(ws, runner.notebooks(folder, first, last, root), root=root, **how)
+
+    return go
+
+
+def outputs(ws, folder, name):
+    cells = nbformat.read(ws.executed / folder / name, as_version=4).cells
+    return [o.get("text", o.get("data")) for c in cells for o in c.get("outputs", [])]
+
+
+def test_a_run_and_what_it_leaves(course, root, tmp_path, monkeypatch):
+    # A kernel named python3 that cannot start, where Jupyter looks before the environment.
+    bad = tmp_path / "user" / "kernels" / "python3"
+    bad.mkdir(parents=True)
+    (bad / "kernel.json").write_text(json.dumps({"argv": ["/bin/false"], "display_name": "x"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "user"))
+    committed = {p: p.read_bytes() for p in root.rglob("solutions/*.ipynb")}
+    before, reported = dict(os.environ), []
+    ws, figures = course(report=reported.append)
+    assert dict(os.environ) == before
+    assert (ws.root / "python.txt").read_text() == sys.executable
+    assert {p: p.read_bytes() for p in committed} == committed
+    assert figures == reported
+    assert [(f.lesson, f.cells, f.left) for f in figures] == [
+        ("00_agree_on_it", 6, "a note"),
+        ("01_do_it", 3, ""),
+    ]
+    assert all(40 < f.peak_mb < 1600 and f.seconds > 0 for f in figures)
+    assert figures[0].peak_mb > figures[1].peak_mb + 40  # the ballast is seen
+    assert workspaces.done(ws) == ["00", "01"]
+    told = json.loads((ws.root / "run.json").read_text())
+    assert [row["lesson"] for row in told["solutions"]] == ["00_agree_on_it", "01_do_it"]
+    assert told["machine"]["cpus"] == os.cpu_count()
+    assert not workspaces.holds_own_work(ws)
+    first = outputs(ws, "solutions", "00_agree_on_it.ipynb")
+    assert first[0] == "00-ex1: passed.\n"
+
+    # Frozen twice: the same bytes, without times; a second run gives them again.
+    changed = freeze.freeze(ws, root)
+    assert len(changed) == 2 and freeze.freeze(ws, root) == []
+    assert builder.differences(root) == []
+    frozen = {p: p.read_bytes() for p in committed}
+    for path in frozen:
+        cells = builder.code_cells(nbformat.read(path, as_version=4))
+        assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+        assert "papermill" not in path.read_text() and "iopub" not in path.read_text()
+    ws, _ = course()
+    assert freeze.freeze(ws, root) == []
+
+    # The learners' notebooks, unsolved, in a fresh workspace.
+    ws, figures = course("notebooks")
+    assert outputs(ws, "notebooks", "00_agree_on_it.ipynb")[0] == (
+        "00-ex1: not solved yet.\n"
+        "  Hint: Ask the DOT.\n"
+        "  The notebook goes on with the reference answer.\n"
+    )
+    assert "solutions" not in json.loads((ws.root / "run.json").read_text())
+    assert outputs(ws, "notebooks", "00_agree_on_it.ipynb")[1] == first[1]  # same seeds
+
+
+def test_the_first_failure_stops_the_run_and_is_kept(course, root):
+    source = root / "lessons" / "00_agree_on_it.py"
+    source.write_text(FIRST.replace("ballast = ", "1 / 0\nballast = "))
+    builder.write(root)
+    with pytest.raises(RunError) as error:
+        course()
+    ws = Workspace(root / "workspace")
+    kept = ws.executed / "solutions" / "00_agree_on_it.ipynb"
+    assert str(error.value) == (
+        "Lesson 00_agree_on_it failed in cell 4: ZeroDivisionError: division by zero "
+        f"(the executed notebook: {kept})."
+    )
+    assert "division by zero" in kept.read_text()
+    assert not (ws.executed / "solutions" / "01_do_it.ipynb").exists()
+    assert workspaces.done(ws) == []
+    with pytest.raises(CourseError, match="did not run to its end"):
+        freeze.freeze(ws, root, only="00")
+
+
+def test_a_dead_kernel_and_a_left_process_are_sentences(course, root):
+    source = root / "lessons" / "00_agree_on_it.py"
+    source.write_text(FIRST.replace("ballast = ", "import os; os._exit(1)\nballast = "))
+    builder.write(root)
+    with pytest.raises(RunError, match="00_agree_on_it failed in cell 4: its kernel ended"):
+        course()
+    source.write_text("# %%\nx = 1\n")
+    builder.write(root)
+    assert len(course(last="00")[1]) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps an orphan in sight")
+def test_a_process_that_stays_is_ended_and_a_failure(course, root, monkeypatch):
+    monkeypatch.setattr(runner, "LEAVE", 0.5)
+    (root / "lessons" / "00_agree_on_it.py").write_text(
+        "# %%\nimport subprocess\n"
+        'subprocess.Popen(["sleep", "300"], start_new_session=True)\nx = 1\n'
+    )
+    builder.write(root)
+    with pytest.raises(RunError, match=r"left a process behind \(sleep 300\)"):
+        course(last="00")
+    left = [p for p in psutil.Process().children() if p.name() == "sleep"]
+    assert all(p.status() == psutil.STATUS_ZOMBIE for p in left)  # ended
+
+
+def test_a_lesson_asks_for_the_state_before_it(course, root):
+    with pytest.raises(RunError) as error:
+        course(first="01")
+    assert (
+        "failed in cell 1: CourseError: Lesson 01 needs the state of lesson 00, which is not in "
+        "this workspace: run `course start 01` in a terminal, then this cell again."
+    ) in str(error.value)
+
+
+def test_start_runs_only_what_is_missing(course, root):
+    ws = Workspace(root / "workspace")
+    workspaces.prepare(ws)
+    names = [path.name for path in runner.missing_lessons(ws, "02", root)]
+    assert names == ["00_agree_on_it.ipynb", "01_do_it.ipynb"]
+    workspaces.note(ws, "done.json", ["00"])
+    assert [p.name for p in runner.missing_lessons(ws, "02", root)] == ["01_do_it.ipynb"]
+    assert runner.missing_lessons(ws, "00", root) == []
+    with pytest.raises(CourseError, match=r"notebooks/ has no lesson from 05 to 09"):
+        runner.notebooks("notebooks", "05", "09", root)
+
+
+def test_own_work_is_never_deleted_by_a_run(root):
+    ws = Workspace(root / "workspace")
+    workspaces.prepare(ws)
+    workspaces.note(ws, "done.json", ["00", "01"])
+    assert workspaces.holds_own_work(ws)
+    with pytest.raises(WorkspaceError, match=r"your own work \(lessons: 00, 01\)"):
+        runner.fresh(ws)
+    assert workspaces.done(ws) == ["00", "01"]
+
+
+@pytest.mark.parametrize("what", ["a file", "a folder", "the project", "known names only"])
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path, what):
+    folder = tmp_path / "theirs"
+    if what == "a file":
+        folder.write_text("mine")
+    elif what == "a folder":
+        (folder / "thesis").mkdir(parents=True)
+    elif what == "known names only":
+        (folder / "reports").mkdir(parents=True)
+    else:
+        folder = PROJECT
+    before = sorted(folder.iterdir()) if folder.is_dir() else folder.read_text()
+    with pytest.raises(WorkspaceError, match="was not deleted"):
+        workspaces.remove(Workspace(folder))
+    with pytest.raises(WorkspaceError, match="holds other files"):
+        workspaces.prepare(Workspace(folder))
+    assert before == (sorted(folder.iterdir()) if folder.is_dir() else folder.read_text())
+
+
+def test_a_workspace_is_removed_whole_and_nothing_beside_it(tmp_path):
+    (tmp_path / "beside").write_text("stays")
+    for made in (lambda: None, lambda: (tmp_path / "w").mkdir()):
+        made()
+        ws = Workspace(tmp_path / "w")
+        workspaces.prepare(ws)
+        (ws.root / "mlflow.db").write_text("x")
+        workspaces.remove(ws)
+        assert [p.name for p in tmp_path.iterdir()] == ["beside"]
+    workspaces.remove(ws)  # nothing there: nothing to do
+
+
+def test_a_workspace_that_the_command_made_first_is_taken_over(ws):
+    workspaces.prepare(ws)
+    assert workspaces.is_ours(ws.root)
+
+
+def test_seeding_copies_and_never_overwrites(tmp_path, monkeypatch):
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    for name in ("prefect.db", "mlflow.db"):
+        (templates / name).write_text("template")
+    ws = Workspace(tmp_path / "w")
+    setup_tools.seed(ws, templates)
+    assert not ws.root.exists()  # not marked as whole: not used
+    (templates / "versions.json").write_text(json.dumps(setup_tools.versions()))
+    ws.root.mkdir()
+    (ws.root / "mlflow.db").write_text("mine")
+    setup_tools.seed(ws, templates)
+    assert (ws.prefect_home / "prefect.db").read_text() == "template"
+    assert (ws.root / "mlflow.db").read_text() == "mine"
+    monkeypatch.setattr(setup_tools, "versions", lambda: {"prefect": "4", "mlflow": "4"})
+    assert not setup_tools.ready(templates)  # made by other versions: made anew
+
+
+def output(**kind):
+    return nbformat.v4.new_output(**kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("at 0x7f00aa11bb", "a memory address"),
+        ("http://127.0.0.1:41234/", "a port"),
+        ("in {home}/data", "a path of this machine"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["stream", "data"])
+def test_freeze_refuses_what_another_machine_would_not_print(root, text, said, kind):
+    text = text.format(home=root)
+    if kind == "stream":
+        shown = output(output_type="stream", name="stdout", text=text)
+    else:
+        shown = output(output_type="display_data", data={"text/html": text})
+    ws = executed_by_hand(root, shown)
+    with pytest.raises(CourseError, match=f"prints {said}"):
+        freeze.freeze(ws, root, only="01")
+    assert builder.differences(root)[0].startswith("solutions/00")  # nothing was written
+    ws = executed_by_hand(root, output(output_type="stream", name="stdout", text="0.560"))
+    assert len(freeze.freeze(ws, root, only="01")) == 1
+
+
+def test_freeze_refuses_stderr_and_another_source(root):
+    ws = executed_by_hand(root, output(output_type="stream", name="stderr", text="Warning: x\n"))
+    with pytest.raises(CourseError, match=r"writes to stderr \('Warning: x'\)"):
+        freeze.freeze(ws, root, only="01")
+    (root / "lessons" / "01_do_it.py").write_text(SECOND.replace("range(3)", "range(4)"))
+    with pytest.raises(CourseError, match="ran with another text"):
+        freeze.freeze(ws, root, only="01")
+    with pytest.raises(CourseError, match="has not run"):
+        freeze.freeze(ws, root, only="00")
+
+
+def test_freeze_keeps_an_excused_output_and_joins_streams(root):
+    excused = SECOND.replace(
+        "# %%\nfrom IPython", '# %% tags=["nbval-ignore-output"]\nfrom IPython'
+    )
+    (root / "lessons" / "01_do_it.py").write_text(excused)
+
+    def frozen(*texts):
+        pieces = [output(output_type="stream", name="stdout", text=text) for text in texts]
+        freeze.freeze(executed_by_hand(root, *pieces), root, only="01")
+        notebook = nbformat.read(root / "solutions" / "01_do_it.ipynb", as_version=4)
+        return [o.text for o in builder.code_cells(notebook)[1].outputs]
+
+    assert frozen("took 1.", "2 s") == ["took 1.2 s"]
+    assert frozen("took 3.4 s") == ["took 1.2 s"]
+    (root / "lessons" / "01_do_it.py").write_text(excused.replace("range(3)", "range(4)"))
+    assert frozen("took 5.6 s") == ["took 5.6 s"]
+
+
+def executed_by_hand(root, *shown):
+    """Make an executed copy of lesson 01 whose second cell shows these outputs."""
+    ws = Workspace(root / "workspace")
+    notebook = builder.build(root / "lessons" / "01_do_it.py", solved=True)
+    for n, cell in enumerate(builder.code_cells(notebook), start=1):
+        cell.execution_count = n
+    builder.code_cells(notebook)[1].outputs = list(shown)
+    target = ws.executed / "solutions" / "01_do_it.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(builder.text_of(notebook))
+    return ws
