@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
 
-from classroom.builder import METADATA, text_of
+from classroom.builder import METADATA, code_cells, text_of
 
 
 def output(**kind):
@@ -49,107 +50,115 @@ def notebook(cells=CELLS):
     return nbformat.v4.new_notebook(cells=made, metadata=METADATA)
 
 
-@pytest.fixture
-def compare(tmp_path):
-    """Write a committed and an executed notebook, compare, return exit code, counts and text."""
-
-    def go(committed, executed):
-        for folder, content in (("solutions", committed), ("executed", executed)):
-            (tmp_path / folder).mkdir(exist_ok=True)
-            if content is not None:
-                (tmp_path / folder / "01_x.ipynb").write_text(text_of(content))
-        run = subprocess.run(
-            [
-                *(
-                    sys.executable,
-                    "-m",
-                    "pytest",
-                    "-p",
-                    "classroom.replay",
-                    "-p",
-                    "no:cacheprovider",
-                ),
-                *("--rootdir", str(tmp_path), "-c", os.devnull, "--color=no", "-q"),
-                *(str(tmp_path / "solutions"), "--replay", str(tmp_path / "executed")),
-            ],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-        )
-        return run.returncode, run.stdout.strip().splitlines()[-1], run.stdout
-
-    return go
-
-
-def test_equal_outputs_are_green(compare):
-    code, last, _ = compare(notebook(), notebook())
-    assert code == 0 and last.startswith("6 passed")
-
-
 def changed(n, outs, source=None):
     cells = list(CELLS)
     cells[n] = (source or cells[n][0], outs)
     return notebook(cells)
 
 
-@pytest.mark.parametrize(
-    ("n", "outs"),
-    [
-        (0, [stream("something\n")]),
-        (1, [stream("0.823\n")]),
-        (1, []),
-        (1, [stream("0.822\n", name="stderr")]),
-        (2, [result("v1  0.821")]),
-        (2, [result("v1  0.822"), stream("Warning\n", name="stderr")]),
-        (3, [shown(image_png="aGVsbG8=", text_plain="A line that falls.")]),
-        (4, [stream("b\n"), stream("a\n"), result("3")]),
-        (5, [shown(text_html="<b>0.823</b>", text_plain="0.822")]),
-        (5, [shown(text_plain="0.822")]),
-    ],
-)
-def test_each_kind_of_difference_is_red(compare, n, outs):
-    code, last, text = compare(notebook(), changed(n, outs))
-    assert code == 1 and last.startswith("1 failed, 5 passed")
-    assert f"Cell {n}: Cell outputs differ" in text
-
-
-def test_pictures_and_pieces_of_a_stream_are_not_compared(compare):
-    other = shown(image_png="b3RoZXI=", text_plain="A line that rises.")
-    assert compare(notebook(), changed(3, [other]))[0] == 0
-    assert compare(notebook(), changed(4, [stream("a\nb\n"), result("3")]))[0] == 0
-
-
-def test_an_excused_cell_is_executed_and_not_compared(compare):
-    committed, executed = notebook(), changed(1, [stream("0.9\n")])
-    for one in (committed, executed):
-        one.cells[2].metadata["tags"] = ["nbval-ignore-output"]
-    assert compare(committed, executed)[0] == 0
-
-
-def test_another_source_is_red(compare):
-    code, _, text = compare(notebook(), changed(2, CELLS[2][1], source="other"))
-    assert code == 1 and "ran with another text here" in text
-    code, _, text = compare(notebook(), notebook(CELLS[:-1]))
-    assert code == 1 and "has 5 cells and 01_x.ipynb 6: run the course again" in text
-
-
-def test_a_run_that_stopped_or_is_missing_is_red(compare):
-    stopped = notebook()
-    for cell in stopped.cells[4:]:
+def stopped():
+    made = notebook()
+    for cell in made.cells[4:]:
         cell.outputs, cell.execution_count = [], None
-    code, last, text = compare(notebook(), stopped)
-    assert code == 1 and "stopped before this cell" in text and "3 passed" in last
-    errored = changed(5, [output(output_type="error", ename="E", evalue="no", traceback=["no"])])
-    assert compare(notebook(), errored)[0] == 1
+    return made
 
 
-def test_a_missing_run_is_red(compare):
-    code, _, text = compare(notebook(), None)
-    assert code == 1 and "is missing: run the course first" in text
+def excused(made):
+    made.cells[2].metadata["tags"] = ["nbval-ignore-output"]
+    return made
 
 
-def test_cells_that_nbval_would_pass_over_are_red(compare):
-    committed = notebook()
-    committed.cells[2].execution_count, committed.cells[2].outputs = None, []
-    code, _, text = compare(committed, notebook())
-    assert code == 1 and "cells without committed outputs" in text
+def never_frozen():
+    made = notebook()
+    made.cells[2].execution_count, made.cells[2].outputs = None, []
+    return made
+
+
+DIFFERENT = {
+    "output where none was": changed(0, [stream("something\n")]),
+    "one digit": changed(1, [stream("0.823\n")]),
+    "nothing printed": changed(1, []),
+    "printed to stderr": changed(1, [stream("0.822\n", name="stderr")]),
+    "one digit in a result": changed(2, [result("v1  0.821")]),
+    "a warning too": changed(2, [result("v1  0.822"), stream("Warning\n", name="stderr")]),
+    "another alt text": changed(3, [shown(image_png="aGVsbG8=", text_plain="It falls.")]),
+    "another order": changed(4, [stream("b\n"), stream("a\n"), result("3")]),
+    "one digit in a page": changed(5, [shown(text_html="<b>0.823</b>", text_plain="0.822")]),
+    "no page": changed(5, [shown(text_plain="0.822")]),
+}
+EQUAL = {
+    "the same": (notebook(), notebook()),
+    "another picture": (
+        notebook(),
+        changed(3, [shown(image_png="b3RoZXI=", text_plain="A line that rises.")]),
+    ),
+    "a stream in other pieces": (notebook(), changed(4, [stream("a\nb\n"), result("3")])),
+    "an excused cell": (excused(notebook()), excused(changed(1, [stream("0.9\n")]))),
+}
+WRONG_RUN = {
+    "another source": (
+        notebook(),
+        changed(2, CELLS[2][1], source="other"),
+        "ran with another text here",
+    ),
+    "fewer cells": (notebook(), notebook(CELLS[:-1]), "run the course again"),
+    "a run that stopped": (notebook(), stopped(), "stopped before this cell"),
+    "a run that is missing": (notebook(), None, "is missing: run the course first"),
+    "an error": (
+        notebook(),
+        changed(5, [output(output_type="error", ename="E", evalue="no", traceback=["no"])]),
+        "exception",
+    ),
+    "cells nbval would pass over": (never_frozen(), notebook(), "cells without committed outputs"),
+}
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """Compare all cases in one session; return for each the failures: cell -> message."""
+    folder = tmp_path_factory.mktemp("replay")
+    cases = {name: (notebook(), executed) for name, executed in DIFFERENT.items()}
+    cases |= EQUAL | {name: pair[:2] for name, pair in WRONG_RUN.items()}
+    for name, pair in cases.items():
+        for where, content in zip(("solutions", "executed"), pair, strict=True):
+            (folder / where).mkdir(exist_ok=True)
+            if content is not None:
+                (folder / where / f"{name.replace(' ', '_')}.ipynb").write_text(text_of(content))
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "classroom.replay", "-p", "no:cacheprovider"),
+            *("--rootdir", str(folder), "-c", os.devnull, "--color=no", "-q"),
+            *("--junitxml", str(folder / "report.xml")),
+            *(str(folder / "solutions"), "--replay", str(folder / "executed")),
+        ],
+        capture_output=True,
+        cwd=folder,
+    )
+    found = {name: {} for name in cases}
+    seen = dict.fromkeys(cases, 0)
+    for case in ElementTree.parse(folder / "report.xml").iter("testcase"):
+        name = case.get("classname").split(".")[1].replace("_", " ")
+        seen[name] += 1
+        for problem in (*case.iter("failure"), *case.iter("error")):
+            found[name][case.get("name")] = problem.get("message") + (problem.text or "")
+    assert set(seen.values()) == {len(CELLS)}  # every cell of every case was looked at
+    return found
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_equal_outputs_are_green(compared, name):
+    assert compared[name] == {}
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_each_kind_of_difference_is_red_in_its_cell(compared, name):
+    pairs = zip(code_cells(DIFFERENT[name]), code_cells(notebook()), strict=True)
+    n = next(i for i, (new, old) in enumerate(pairs) if new.outputs != old.outputs)
+    assert list(compared[name]) == [f"Cell {n}"]
+    assert "Cell outputs differ" in compared[name][f"Cell {n}"]
+
+
+@pytest.mark.parametrize("name", WRONG_RUN)
+def test_a_run_that_is_not_this_one_is_red(compared, name):
+    assert compared[name]
+    assert any(WRONG_RUN[name][2] in message for message in compared[name].values())

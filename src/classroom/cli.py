@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from classroom import builder, doctor, ledger, map, runner, setup_tools, workspaces
+from classroom import builder, doctor, environment, ledger, map, runner, setup_tools, workspaces
 from classroom import freeze as freezer
 from classroom.errors import CourseError
 from firstflight.errors import FirstFlightError
@@ -201,6 +201,13 @@ def setup() -> None:
     with sentences():
         for line in setup_tools.run():
             typer.echo(line)
+
+
+@app.command("environment")
+def environment_command() -> None:
+    """Write the conda environment files from requirements.txt."""
+    for path in environment.write():
+        typer.echo(f"wrote {path.relative_to(PROJECT)}")
 
 
 def _line(row: runner.Figures) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.logging import get_run_logger
@@ -28,12 +29,25 @@ from firstflight import (
     state as feature_state,
 )
 from firstflight import usecase as usecases
+from firstflight.errors import DropError
 
+# A rehearsal's patience. A real upstream is late by hours: give `ingest` hours where it runs.
 RETRIES = 3
 RETRY_SECONDS = 5.0
 
 
-@task(name="land", retries=RETRIES, retry_delay_seconds=RETRY_SECONDS)
+def may_still_come(task: Any, run: Any, state: Any) -> bool:
+    """Tell Prefect to try again only what waiting can mend: a drop that is not right yet."""
+    return isinstance(state.data, DropError)
+
+
+@task(
+    name="land",
+    task_run_name="land {month}",
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_SECONDS,
+    retry_condition_fn=may_still_come,
+)
 def land_month(usecase: str, month: str, upstream: str) -> list[str]:
     """Verify one month's drops at the upstream and land them; a late one is tried again."""
     case = usecases.get(usecase)
@@ -44,10 +58,12 @@ def land_month(usecase: str, month: str, upstream: str) -> list[str]:
     return [f"{path.parent.name}/{path.name}" for path in paths]
 
 
-@task(name="publish state")
+@task(name="publish state", task_run_name="publish state v{feature_version}")
 def publish_state(usecase: str, feature_version: int, start: dt.date, end: dt.date) -> int:
     """Publish the feature state of one version for each day; return how many days."""
     case = usecases.get(usecase)
+    # As known on the last day. The state of a day is made of the days before it, so a stretch of
+    # days published at once is what each morning would have published.
     published = feature_state.publish(
         case, operations.landed(case, end), feature_version, start, end
     )
@@ -69,7 +85,7 @@ def train_and_register(usecase: str, digest: str, recipe: str) -> str:
     case = usecases.get(usecase)
     for version in registry.versions(usecase):
         tags = registry.tags(usecase, version)
-        if (tags["snapshot"], tags["recipe"]) == (digest, recipe):
+        if (tags.get("snapshot"), tags.get("recipe")) == (digest, recipe):
             get_run_logger().info("version %s is this snapshot and recipe already", version)
             return version
     return registry.register(train.fit(case, snapshot.load(digest), recipe))
@@ -89,6 +105,8 @@ def ingest(
     end: dt.date,
     upstream: str | None = None,
     feature_versions: list[int] | None = None,
+    retries: int = RETRIES,
+    retry_seconds: float = RETRY_SECONDS,
 ) -> dict[str, int]:
     """Land the months of these days and publish each day's feature state.
 
@@ -100,19 +118,31 @@ def ingest(
         Folder of the upstream's drops; the project's ``data/`` if not given.
     feature_versions : list of int, optional
         Versions to publish. By default those of every release that may serve: a version that is
-        left out here is missing on the night of the rollback.
+        left out here is missing on the night of the rollback. Before the first release there are
+        none, and nothing is published; an empty list lands the months and publishes nothing.
+    retries : int
+        How often a month is tried again that is not there yet or not right yet.
+    retry_seconds : float
+        Seconds between two tries.
 
     Returns
     -------
     dict of str to int
         Months landed, and days of state published per feature version.
+
+    Raises
+    ------
+    DropError
+        If a month is still not what was promised after the last try; it has not landed then, and
+        nothing is published.
     """
     case = usecases.get(usecase)
     source = upstream or str(workspace.PROJECT / "data")
     months = upstream_drops.months(start, end)
+    land = land_month.with_options(retries=retries, retry_delay_seconds=retry_seconds)
     for month in months:
-        land_month(usecase, month, source)
-    wanted = feature_versions or operations.feature_versions(case)
+        land(usecase, month, source)
+    wanted = operations.feature_versions(case) if feature_versions is None else feature_versions
     done = {f"state v{v}": publish_state(usecase, v, start, end) for v in wanted}
     return {"months": len(months), **done}
 
