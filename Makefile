@@ -15,15 +15,16 @@ help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(BIN)/python:
+	$(PYTHON) -c "import sys; (3, 11) <= sys.version_info[:2] <= (3, 12) or sys.exit('First Flight needs Python 3.11 or 3.12: name one with make PYTHON=...')"
 	$(PYTHON) -m venv $(VENV)
 
 $(BIN)/uv: | $(BIN)/python
-	command -v uv >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCKED_UV)
+	command -v uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCKED_UV)
 
 # Compiled once: imports are several times faster where Python may not write bytecode itself.
 $(INSTALLED): requirements.txt pyproject.toml | $(BIN)/uv
-	$(UV) pip install --python $(BIN)/python --quiet --compile-bytecode --requirement requirements.txt
-	$(UV) pip install --python $(BIN)/python --quiet --no-deps --editable .
+	$(UV) pip install --python $(BIN)/python --compile-bytecode --requirement requirements.txt
+	$(UV) pip install --python $(BIN)/python --no-deps --editable .
 	$(BIN)/course setup
 	touch $@
 
@@ -32,4 +33,39 @@ install: $(INSTALLED) ## make .venv with the locked packages, and do the one-off
 course: $(INSTALLED) ## run all lessons, and print what each took, the ledger and the history
 	$(BIN)/course run
 
-test: style unit-first ## everything that must be green; ends with pytest's count
+test: style $(INSTALLED) ## everything that must be green; ends with pytest's count
+	$(BIN)/python -m pytest tests solutions --replay workspace-test/solutions/executed/solutions
+
+style: $(INSTALLED) ## formatting, lint, types, and notebooks that match their source
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/course build --check
+
+unit: $(INSTALLED) ## the tests that do not run the course
+	$(BIN)/python -m pytest tests --ignore tests/test_course_runs.py
+
+nbval: $(INSTALLED) ## run the solutions, and compare their outputs with the committed ones
+	$(BIN)/course run --solutions --workspace workspace-test/solutions
+	$(BIN)/python -m pytest solutions --replay workspace-test/solutions/executed/solutions
+
+lab: $(INSTALLED) ## open the learners' notebooks in JupyterLab
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
+
+build: $(INSTALLED) ## write notebooks/ and solutions/ from lessons/
+	$(BIN)/course build
+
+lessons: build ## the same as build
+
+freeze: $(INSTALLED) ## run the solutions, and copy their outputs into solutions/
+	$(BIN)/course run --solutions --workspace workspace-test/solutions
+	$(BIN)/course freeze --workspace workspace-test/solutions
+
+lock: | $(BIN)/uv ## solve pyproject.toml anew into requirements.txt and environment.yml
+	$(UV) pip compile pyproject.toml --all-extras --python-version 3.11 --upgrade --no-header --no-annotate --output-file requirements.txt
+	$(BIN)/course environment
+
+newest: | $(BIN)/uv ## install the newest versions that pyproject.toml allows, to find what breaks
+	$(UV) pip install --python $(BIN)/python --compile-bytecode --upgrade --editable '.[course,dev]'
+	$(BIN)/course setup
+	touch $(INSTALLED)
+
+clean: ## remove what make made, and leave workspace/ (course reset deletes that)
+	rm -rf $(VENV) .setup workspace-test .pytest_cache .mypy_cache .ruff_cache

@@ -131,9 +131,12 @@ def status(
 def doctor_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Skip the imports.")] = False,
+    unlocked: Annotated[
+        bool, typer.Option("--unlocked", help="Other versions than the lock's are meant.")
+    ] = False,
 ) -> None:
     """Look at everything the course needs: Python, packages, memory, disk, ports, set-up."""
-    findings = doctor.examine(imports=not quick)
+    findings = doctor.examine(imports=not quick, locked_versions=not unlocked)
     if as_json:
         typer.echo(runner.dumps([vars(finding) for finding in findings]))
     else:

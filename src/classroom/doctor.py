@@ -32,11 +32,11 @@ class Finding:
     what: str
 
 
-def examine(*, imports: bool = True) -> list[Finding]:
+def examine(*, imports: bool = True, locked_versions: bool = True) -> list[Finding]:
     """Look at Python, packages, memory, disk, ports, set-up and, if wanted, every import."""
-    found = [
+    found: list[Finding] = [
         python_version(sys.version_info[:2]),
-        lock(locked(LOCK.read_text()), installed()),
+        *([lock(locked(LOCK.read_text()), installed())] if locked_versions else []),
         memory(psutil.virtual_memory().available / 1024**3),
         disk(_free_gb(current().root)),
         workspace(current().root),

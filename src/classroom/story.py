@@ -68,7 +68,12 @@ def draw(table: pd.DataFrame) -> Figure:
     naive = table.groupby("week")["naive"].mean()
     middle = pd.Timedelta(days=3.5)
     axes.plot(
-        naive.index + middle, naive, color="#6b7280", ls="--", lw=1.4, label="no model: last 28 days"
+        naive.index + middle,
+        naive,
+        color="#6b7280",
+        ls="--",
+        lw=1.4,
+        label="no model: last 28 days",
     )
     for version, rows in table.groupby("version"):
         color = COLORS.get(str(version), "black")

@@ -10,11 +10,13 @@ swapped in, and if the registry is gone the service keeps what it has and says s
 # No `from __future__ import annotations`: BentoML reads the endpoints' types at definition.
 import datetime as dt
 import hashlib
+import logging
 import os
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -23,15 +25,19 @@ import pandas as pd
 from bentoml.exceptions import ServiceUnavailable
 from pydantic import BaseModel
 
-from firstflight import process, registry, workspace
+from firstflight import clock, process, registry, workspace
 from firstflight import usecase as usecases
-from firstflight.errors import FirstFlightError
+from firstflight.errors import FirstFlightError, StateError
 from firstflight.release import Release
 from firstflight.state import Store
 
 POLL_SECONDS = 1.0
 REPLAY_HEADER = "x-firstflight-replay"
 LOG_NAME = "predictions"
+
+logger = logging.getLogger(
+    "bentoml.firstflight"
+)  # below BentoML's own: it goes to the server's log
 
 
 class Answer(BaseModel):
@@ -77,8 +83,16 @@ def share_of(key: Iterable[Any]) -> float:
 
 
 def follow(usecase: str, held: Held) -> Held:
-    """Ask the registry what to hold, load what is new, and return what to hold from now on."""
+    """Ask the registry what to hold, load what is new, and return what to hold from now on.
+
+    A live release that is refused leaves the one that is held in its place. A candidate that is
+    refused is absent: nobody decided that the one before it should go on.
+    """
+    # SQLite would make an empty registry of a missing file, and call it reachable.
+    database = Path(workspace.current().tracking_uri.removeprefix("sqlite:///"))
     try:
+        if not database.exists():
+            return replace(held, registry_reachable=False)
         aliases, (mode, share) = registry.aliases(usecase), registry.rollout(usecase)
     except Exception:
         return replace(held, registry_reachable=False)
@@ -91,13 +105,15 @@ def follow(usecase: str, held: Held) -> Held:
                 release = registry.load(usecase, version)
             except FirstFlightError as error:
                 refused[version] = str(error)
-                release = held.releases.get(alias)
-        if release is not None:
-            releases[alias] = release
-            by_version[release.version] = release
+                continue
+            except Exception as error:  # it cannot prove itself, whatever the reason
+                refused[version] = f"{type(error).__name__}: {error}"
+                continue
+        releases[alias] = release
+        by_version[release.version] = release
     if "live" not in releases and "live" in held.releases:
         releases["live"] = held.releases["live"]
-    if releases.get("candidate") is None:
+    if "candidate" not in releases:
         mode, share = "off", 0.0
     new = Held(releases, mode, share, refused, True, held.switched_at)
     if _versions(new) != _versions(held) or (mode, share) != (held.mode, held.share):
@@ -112,6 +128,9 @@ def _versions(held: Held) -> dict[str, str | None]:
 def make(name: str) -> Any:
     """Return the BentoML service of one use case."""
     ws = workspace.configure()
+    # A connection of its own for each look: a pooled one goes on reading a database file that was
+    # moved away or replaced by a backup.
+    os.environ["MLFLOW_SQLALCHEMYSTORE_POOLCLASS"] = "NullPool"
     case = usecases.get(name)
     Request = case.request
 
@@ -120,7 +139,6 @@ def make(name: str) -> Any:
         workers=1,  # one process answers, so that a switch is one switch
         traffic={"timeout": 30, "max_concurrency": 64},
         logging={"access": {"enabled": False}},
-        monitoring={"enabled": True, "options": {"log_path": str(ws.predictions / name)}},
     )
     class Service:
         def __init__(self) -> None:
@@ -130,6 +148,7 @@ def make(name: str) -> Any:
             }
             self.answered = 0
             self.log_failures = 0
+            self.shadow_failures = 0
             self.lock = threading.Lock()
             self.held = follow(name, Held())
             threading.Thread(target=self._poll, daemon=True, name="follow-registry").start()
@@ -137,7 +156,11 @@ def make(name: str) -> Any:
         def _poll(self) -> None:
             while True:
                 time.sleep(POLL_SECONDS)
-                self.held = follow(name, self.held)
+                try:
+                    self.held = follow(name, self.held)
+                except Exception:  # without this thread the service would follow nobody, unseen
+                    self.held = replace(self.held, registry_reachable=False)
+                    logger.exception("The registry could not be followed; asking again.")
 
         async def __is_ready__(self) -> bool:
             return "live" in self.held.releases
@@ -157,22 +180,12 @@ def make(name: str) -> Any:
             return self._answer(requests, ctx) if requests else []
 
         @bentoml.api
-        def status(self) -> dict:  # type: ignore[type-arg]
+        def status(self) -> dict:
             """Say what is held, how old its state is, and whether the registry answers."""
             held = self.held
-            newest = {}
-            for alias, release in held.releases.items():
-                found = self.stores[release.feature_version].at(_today())
-                newest[alias] = {
-                    "version": release.version,
-                    "recipe": release.about["recipe"],
-                    "feature_version": release.feature_version,
-                    "trained_to": release.about["trained_to"],
-                    "state_age_days": None if found is None else (_today() - found[0]).days,
-                }
             return {
                 "usecase": name,
-                "releases": newest,
+                "releases": {alias: self._about(r) for alias, r in held.releases.items()},
                 "mode": held.mode,
                 "share": held.share,
                 "registry_reachable": held.registry_reachable,
@@ -180,11 +193,29 @@ def make(name: str) -> Any:
                 "max_state_age_days": self.max_age_days,
                 "answered": self.answered,
                 "log_failures": self.log_failures,
+                "shadow_failures": self.shadow_failures,
             }
+
+        def _about(self, release: Release) -> dict[str, Any]:
+            about = {
+                "version": release.version,
+                "recipe": release.about["recipe"],
+                "feature_version": release.feature_version,
+                "trained_to": release.about["trained_to"],
+                "state_age_days": None,
+            }
+            try:
+                found = self.stores[release.feature_version].at(clock.today())
+            except StateError as error:
+                return {**about, "state_error": str(error)}
+            if found is not None:
+                about["state_age_days"] = (clock.today() - found[0]).days
+            return about
 
         def _answer(self, requests: list[Any], ctx: bentoml.Context) -> list[Answer]:
             held = self.held  # one read: the whole batch is answered by the same releases
             if "live" not in held.releases:
+                # BentoML keeps the text of a 5xx from the caller and writes it to its log.
                 raise ServiceUnavailable(
                     f"No release of {name} is live: register one, pass the gate and promote it."
                 )
@@ -208,8 +239,17 @@ def make(name: str) -> Any:
                     continue
                 release, part = held.releases[alias], rows.iloc[chosen]
                 store = self.stores[release.feature_version]
-                predictions = release.predict(part, store)
-                ages = store.ages(part["date"]).to_numpy()
+                try:
+                    predictions = release.predict(part, store)
+                    ages = store.ages(part["date"]).to_numpy()
+                except Exception as error:
+                    if shadow:  # it answers nobody, so it may hurt nobody
+                        self.shadow_failures += 1
+                        logger.exception("The shadow failed; live answers.")
+                        continue
+                    if isinstance(error, StateError):
+                        raise ServiceUnavailable(str(error)) from error
+                    raise
                 role = "replay" if replayed else "shadow" if shadow else alias
                 records.append(
                     part.assign(
@@ -242,7 +282,11 @@ def make(name: str) -> Any:
             with self.lock:
                 self.answered += int((records["role"] != "shadow").sum())
                 try:
-                    with bentoml.monitor(LOG_NAME) as monitor:
+                    # The path is given here and not in the service's settings: those are written
+                    # into a Bento, and a path of the machine that built it has no place there.
+                    with bentoml.monitor(
+                        LOG_NAME, monitor_options={"log_path": str(ws.predictions / name)}
+                    ) as monitor:
                         for column in plain.columns:
                             numeric = pd.api.types.is_numeric_dtype(records[column])
                             monitor.log_batch(
@@ -251,16 +295,18 @@ def make(name: str) -> Any:
                                 role="prediction" if column == "prediction" else "feature",
                                 data_type="numerical" if numeric else "categorical",
                             )
-                except OSError:
-                    self.log_failures += 1
+                except Exception:
+                    self._log_failed()
+                for handler in logging.getLogger("bentoml_monitor_data").handlers:
+                    # Python's handlers swallow what goes wrong while they write.
+                    handler.handleError = self._log_failed  # type: ignore[method-assign]
+
+        def _log_failed(self, record: logging.LogRecord | None = None) -> None:
+            self.log_failures += 1
+            if self.log_failures == 1:  # one is enough for people; the status counts them all
+                logger.exception("A prediction could not be written down.")
 
     return Service
-
-
-def _today() -> dt.date:
-    from firstflight import clock
-
-    return clock.today()
 
 
 svc = make(os.environ.get("FIRSTFLIGHT_USECASE", "flights"))
