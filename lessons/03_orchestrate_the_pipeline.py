@@ -5,7 +5,7 @@
 # late. The script dies halfway; somebody runs it again when the file is there, it ends well, and from then on the model is made of
 # flights that never happened.
 #
-# *What you'll do*: let that happen to March, mend the step that does the harm, and then give the month to an orchestrator, **Prefect**:
+# *What you'll do*: let that happen to March, mend the step that does the harm, and give the month to an orchestrator, **Prefect**:
 # retries, a failure that can be read, and a second run that finds what the first one did.
 #
 # *What you need*: 25 minutes, 0.8 GB of memory, and the workspace of lesson 02. You may run the lesson twice.
@@ -19,8 +19,8 @@ show_map("03")
 # %% [markdown]
 # ## A morning in April
 #
-# An upstream delivers two files a month: flights and weather. Here is one that you can delay and damage, in the workspace. January and
-# February are there, and so are March's flights. March's weather is late.
+# The upstream delivers two files a month: flights and weather. Here is an upstream that you can delay and damage. January and February
+# are complete. Of March there are the flights; the weather is late.
 
 # %%
 import shutil
@@ -29,16 +29,16 @@ from firstflight import clock
 from firstflight.workspace import PROJECT
 
 clock.set_today("2013-04-01")
-upstream = ws.root / "upstream"
+upstream, data = ws.root / "upstream", PROJECT / "data"
 shutil.rmtree(upstream, ignore_errors=True)
-for name in ("flights/2013-01", "flights/2013-02", "flights/2013-03", "weather/2013-01", "weather/2013-02"):
-    (upstream / name).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(PROJECT / "data" / f"{name}.parquet", upstream / f"{name}.parquet")
-shutil.copy(PROJECT / "data" / "SHA256SUMS", upstream)  # what the upstream promises to deliver
+for source, months in (("flights", (1, 2, 3)), ("weather", (1, 2))):
+    (upstream / source).mkdir(parents=True)
+    for month in months:
+        shutil.copy(data / source / f"2013-{month:02}.parquet", upstream / source)
+shutil.copy(data / "SHA256SUMS", upstream)  # the checksum of each file, promised beforehand
 
 # %% [markdown]
-# And here is the script, as such scripts are: append the month to the two tables, join them, train a model, score it on the last two
-# weeks.
+# And this is the script, as such scripts are: append the month to the two tables, join them, train, and score the last two weeks.
 
 # %%
 import pandas as pd
@@ -51,61 +51,240 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 
 def train_and_score(flights, weather):
-    flown = flights.dropna(subset="arr_delay").assign(hour=flights["sched_dep_time"] // 100)
     known = weather.assign(time_hour=weather["time_hour"] + pd.Timedelta(hours=3))
+    flown = flights.dropna(subset="arr_delay")
     rows = flown.merge(known, on=["origin", "time_hour"], how="left")
-    words, numbers = ["origin", "carrier"], ["hour", "distance", "temp", "wind_speed", "visib"]
     encode = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), words),
-        (make_pipeline(SimpleImputer(), StandardScaler()), numbers),
+        (OneHotEncoder(handle_unknown="ignore"), ["origin", "carrier"]),
+        (make_pipeline(SimpleImputer(), StandardScaler()), ["distance", "temp", "wind_speed", "visib"]),
     )
     late, test = rows["arr_delay"] >= 15, rows["time_hour"] >= pd.Timestamp("2013-03-18", tz="UTC")
     model = make_pipeline(encode, LogisticRegression(max_iter=1000)).fit(rows[~test], late[~test])
-    return {
-        "flights": len(rows),
-        "log loss": round(log_loss(late[test], model.predict_proba(rows[test])[:, 1]), 4),
-    }
+    loss = log_loss(late[test], model.predict_proba(rows[test])[:, 1])
+    return {"flights in March": int((rows["time_hour"] >= "2013-03-01T05Z").sum()), "log loss": round(loss, 4)}
 
 
-# %%
-home = ws.root / "six_am"  # the team's tables, as they were after February
-home.mkdir(exist_ok=True)
-for source in ("flights", "weather"):
-    past = [pd.read_parquet(upstream / source / f"{month}.parquet") for month in ("2013-01", "2013-02")]
-    pd.concat(past).to_parquet(home / f"{source}.parquet")
-
-
-def six_am():
+def six_am(append):
     tables = []
     for source in ("flights", "weather"):
         month = pd.read_parquet(upstream / source / "2013-03.parquet")
-        path = home / f"{source}.parquet"
-        tables.append(pd.concat([pd.read_parquet(path), month]))
+        path = tables_of_the_team / f"{source}.parquet"
+        tables.append(append(pd.read_parquet(path), month))
         tables[-1].to_parquet(path)
     return train_and_score(*tables)
 
 
+# %%
+tables_of_the_team = ws.root / "six_am"
+
+
+def as_after_february():
+    tables_of_the_team.mkdir(exist_ok=True)
+    for source in ("flights", "weather"):
+        both = [pd.read_parquet(upstream / source / f"2013-{month}.parquet") for month in ("01", "02")]
+        pd.concat(both, ignore_index=True).to_parquet(tables_of_the_team / f"{source}.parquet")
+
+
+def append(table, month):
+    return pd.concat([table, month], ignore_index=True)
+
+
+as_after_february()
 try:
-    six_am()
+    six_am(append)
 except FileNotFoundError as error:
-    print(f"6 a.m.: {type(error).__name__}, no {'/'.join(error.filename.split('/')[-2:])}")
+    print("6 a.m.:", type(error).__name__, "/".join(error.filename.split("/")[-2:]))
 
 # %% [markdown]
-# A trace in a log file, and that is right: without weather there is nothing to train. At nine the file arrives, and the script is run again.
+# A trace in a log that nobody reads, and it is right: there is nothing to train without the weather. At nine the file is there, and
+# somebody runs the script again.
 #
-# *Before you run the next cell: what would you check to know that the second run did what the first should have done?*
+# *Before you run the next cell: how would you notice that something is wrong?*
 
 # %%
-shutil.copy(PROJECT / "data" / "weather" / "2013-03.parquet", upstream / "weather")
-again = six_am()
+shutil.copy(data / "weather" / "2013-03.parquet", upstream / "weather")
+at_nine = six_am(append)
 
-right = train_and_score(
-    *(
-        pd.concat([pd.read_parquet(path) for path in sorted((upstream / source).glob("*.parquet"))])
-        for source in ("flights", "weather")
-    )
-)
-pd.DataFrame([again, right], index=["the script, run again", "each file once"])
+as_after_february()  # for comparison: a month in which both files came in time
+in_time = six_am(append)
+pd.DataFrame([in_time, at_nine], index=["both files in time", "run again at nine"])
 
 # %% [markdown]
-# No error, and a **better** score: PLACEHOLDER
+# PLACEHOLDER1
+#
+# ## Mend the step
+#
+# The script cannot know whether it ran before, so each step must be one that may run twice: **idempotent**. *Write `append_once`*: the
+# table with this month in it exactly once, whatever an earlier run left there.
+
+# %% id="03-ex1"
+# BEGIN SOLUTION
+def append_once(table, month):
+    older = table[~table["time_hour"].isin(month["time_hour"])]
+    return pd.concat([older, month], ignore_index=True)
+# END SOLUTION
+# STUB: def append_once(table, month):
+# STUB:     return ...
+
+# %%
+def twice_is_once(append_once):
+    as_after_february()
+    table = pd.read_parquet(tables_of_the_team / "flights.parquet")
+    month = pd.read_parquet(upstream / "flights" / "2013-03.parquet")
+    once = append_once(table, month)
+    if len(once) != len(table) + len(month):
+        return f"after one run {len(table) + len(month)} rows are wanted, and there are {len(once)}."
+    if len(append_once(once, month)) != len(once):
+        return f"a second run makes {len(append_once(once, month))} rows of {len(once)}."
+    return len(append_once(append_once(table, month.head(1000)), month)) == len(once) or "half a month was there."
+
+
+check("03-ex1", "append_once", test=twice_is_once, hint="Take out of the table what the month brings.")
+
+# %%
+as_after_february()
+(upstream / "weather" / "2013-03.parquet").unlink()
+try:
+    six_am(append_once)
+except FileNotFoundError:
+    shutil.copy(data / "weather" / "2013-03.parquet", upstream / "weather")
+pd.DataFrame([in_time, six_am(append_once)], index=["both files in time", "run again, append_once"])
+
+# %% [markdown]
+# The harm is gone. What is left is everything around the step: who tries again at seven, who knows that it failed and why, what happens
+# if the file is there but only half of it. That is an orchestrator's work.
+#
+# ## Prefect
+#
+# A server keeps the runs; flows report to it. It listens on this machine only. The address must be set before Prefect is imported.
+
+# %%
+import os
+import sys
+
+os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # the logs are on Prefect's own pages
+command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", "{port}"]
+server = servers.start("prefect", command, ready="/api/health")
+os.environ["PREFECT_API_URL"] = server.url + "/api"
+server
+
+# %% [markdown]
+# A `task` is a step that is tried again by itself; a `flow` calls tasks and is what you start. `drops.land` of lesson 02 is idempotent,
+# and takes both files of a month or neither.
+
+# %%
+from time import perf_counter
+
+before = perf_counter()
+from prefect import flow, task
+
+import_seconds = perf_counter() - before
+import datetime as dt
+
+from firstflight import drops, snapshot, usecase
+
+case = usecase.get("flights")
+rehearsal = ws.root / "rehearsal"  # a landing folder to play with
+shutil.rmtree(rehearsal, ignore_errors=True)
+
+
+@task(task_run_name="land {month}", retries=3, retry_delay_seconds=0.5)
+def land(month):
+    drops.land(upstream, rehearsal, case.sources.values(), month)
+
+
+@task(task_run_name="snapshot")
+def take_snapshot(start, end):
+    known = drops.Drops(rehearsal, case.sources, clock.today())
+    return snapshot.take(case, known, start, end, feature_version=1).digest
+
+
+@flow(name="month end", flow_run_name="month end {month}")
+def month_end(month):
+    for each in drops.months(dt.date(2013, 1, 1), dt.date.fromisoformat(f"{month}-01")):
+        land(each)
+    return take_snapshot(dt.date(2013, 1, 1), dt.date(2013, 3, 17))
+
+
+# %% [markdown]
+# First a morning on which the weather does not come at all. `return_state=True` returns how it ended instead of raising.
+
+# %%
+(upstream / "weather" / "2013-03.parquet").unlink()
+began = dt.datetime.now(dt.UTC)
+state = month_end("2013-03", return_state=True)
+print(state.name)
+print(state.message)
+print(sorted(drops.read_sums(rehearsal)))
+
+# %% [markdown]
+# PLACEHOLDER2
+#
+# Then a morning as they are: after each failed attempt something else arrives. First half a file, then a file in which every row stands
+# twice, then the right one. Prefect asks a task's `retry_condition_fn` whether it should try again; here the upstream uses the pause to
+# deliver.
+
+# %%
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+march = "weather/2013-03.parquet"
+pq.write_table(pa.concat_tables([pq.read_table(data / march)] * 2), ws.root / "doubled.parquet")
+whole, doubled = (data / march).read_bytes(), (ws.root / "doubled.parquet").read_bytes()
+arrivals, reasons = iter([whole[:20_000], doubled, whole]), []
+
+
+def meanwhile(task, run, state):
+    reasons.append(str(state.data))
+    (upstream / march).write_bytes(next(arrivals))
+    return True
+
+
+land = land.with_options(retry_condition_fn=meanwhile)
+state = month_end("2013-03", return_state=True)
+for attempt, reason in enumerate(reasons, start=1):
+    print(f"attempt {attempt}: {reason}\n")
+print(f"attempt 4: {state.name}, snapshot {state.result()}")
+
+# %% [markdown]
+# PLACEHOLDER3
+#
+# ## What Prefect knows
+#
+# All of it is on the server, for the page above and for code. Ask it for the runs, and for every state that March's `land` went through.
+
+# %%
+import time
+
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
+
+client = get_client(sync_client=True)
+
+
+def flow_runs():
+    found = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(start_time={"after_": began}),
+        sort=FlowRunSort.START_TIME_ASC,
+        limit=50,
+    )
+    return [run for run in found]
+
+
+def task_runs(flow_run, n):
+    only = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
+    for _ in range(100):  # task runs are written in the background: ask until all have ended
+        found = client.read_task_runs(flow_run_filter=only, sort=TaskRunSort.END_TIME_DESC, limit=50)
+        if sum(run.state.is_final() for run in found) == n:
+            return sorted(found, key=lambda run: run.start_time)
+        time.sleep(0.1)
+
+
+last = task_runs(flow_runs()[-1], n=4)
+for run in last:
+    print(f"{run.name:13} attempts: {run.run_count}  {run.state_name}")
+    history = client.read_task_run_states(run.id)
+    print("    ", " > ".join(s.name for s in sorted(history, key=lambda s: s.timestamp)))
+
+# %%

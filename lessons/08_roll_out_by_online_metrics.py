@@ -54,8 +54,7 @@ for month, rows in answered.groupby(answered["date"].dt.strftime("%Y-%m")):
 # April and May prove nothing in either direction. June loses by 0.1145 and the first half of July by 0.2175, with intervals wholly above zero.
 #
 # **A gate looks back.** It was right about a fortnight in March and knew nothing of summer. No threshold mends that.
-
-# %% [markdown]
+#
 # ## The next one that passes
 #
 # Retrain on all of January to June, with the boosted trees of lesson 05, and ask the gate.
@@ -84,11 +83,10 @@ except RolloutError as error:
 
 # %% [markdown]
 # Refused, and nothing has changed. The gate decides what may *start* a rollout. What the rollout shows decides the rest.
-
-# %% [markdown]
+#
 # ## Shadow: predict, and answer nobody
 #
-# Start the service of lesson 06. While it holds version 1 alone, measure one request, to know later what the second release costs.
+# Start the service of lesson 06. While it holds version 1 alone, time one request: later you will know what a second release costs.
 
 # %%
 import statistics
@@ -183,8 +181,7 @@ print(f"{decision.n_labels} pairs on {decision.n_days} days, coverage {decision.
 #
 # Coverage is the share of predictions with a label. The rest were cancelled or diverted and will never have one. If a tenth were
 # missing, something else would be wrong, and the rule would wait.
-
-# %% [markdown]
+#
 # ## Does the rule also say no?
 #
 # `rollout.decide` is a pure function: predictions in, decision out. Feed it cases whose answer you know.
@@ -215,8 +212,7 @@ for name, found in cases.items():
 # %% [markdown]
 # With the roles swapped it aborts. Two equal models never get past `continue`. With the labels of United lost on the way, it asks for
 # them instead of deciding on the others.
-
-# %% [markdown]
+#
 # ## Canary: answer a fifth of the flights
 #
 # A shadow cannot show what goes wrong when people act on an answer. Ask the service about the same 500 flights twice.
@@ -286,8 +282,8 @@ from firstflight import drops as upstream
 from firstflight.workspace import PROJECT
 
 upstream.land(PROJECT / "data", ws.drops, flights.sources.values(), "2013-08")
-for start, end_ in (("2013-07-22", "2013-07-25"), ("2013-07-26", "2013-08-04")):
-    sent = play(date.fromisoformat(start), date.fromisoformat(end_))
+for start, stop in ((date(2013, 7, 22), date(2013, 7, 25)), (date(2013, 7, 26), date(2013, 8, 4))):
+    sent = play(start, stop)
     decision = operations.decide(flights, operations.landed(flights))
     print(f"{sent.n} requests, {sent.failed} failed, answered by {sent.by_release}")
     print(f"{clock.today()}: {decision.decision}. {decision.reason}")
@@ -297,7 +293,9 @@ for start, end_ in (("2013-07-22", "2013-07-25"), ("2013-07-26", "2013-08-04")):
 # its own flights, so the arms are compared within each day. First see that both arms are the same kind of flights.
 
 # %%
-canary = predictions.joined(flights, operations.landed(flights), date(2013, 7, 22), date(2013, 8, 4))
+canary = predictions.joined(
+    flights, operations.landed(flights), date(2013, 7, 22), date(2013, 8, 4)
+)
 canary.groupby("version").agg(
     flights=("label", "size"),
     no_label=("label", lambda label: label.isna().mean()),
@@ -317,30 +315,32 @@ looks = []
 for mode, rows, days in stages:
     for day in days:
         seen = decide(rows, mode, "1", "2", due=day.date())
-        gap = seen.interval
-        looks.append((day, mode, seen.n_days, seen.n_labels, gap.low, gap.mean, gap.high, seen.decision))
-looks = pd.DataFrame(
-    looks, columns=["labels up to", "mode", "days", "labels", "low", "mean", "high", "decision"]
-)
+        said = seen.model_dump(include={"decision", "n_days", "n_labels"})
+        gap = seen.interval.model_dump(include={"mean", "low", "high"})
+        looks.append({"labels up to": str(day.date()), "mode": mode} | said | gap)
+looks = pd.DataFrame(looks)
 looks.iloc[[0, 1, 5, 6, 7, 11, 18]].round(3)
 
 # %%
+import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots()
 for (mode, said), rows in looks.groupby(["mode", "decision"]):
     axes.errorbar(
-        rows["labels up to"], rows["mean"],
+        pd.to_datetime(rows["labels up to"]), rows["mean"],
         yerr=[rows["mean"] - rows["low"], rows["high"] - rows["mean"]],
         fmt="o" if mode == "shadow" else "s", capsize=3,
         color="#1f5f8b" if mode == "shadow" else "#b35900",
         mfc=None if said == "promote" else "white", label=f"{mode}: {said}",
     )  # fmt: skip
 axes.axhline(0, color="black", linewidth=1)
-axes.set(xlabel="labels up to (2013)", ylabel="log loss, v2 minus v1")
+axes.xaxis.set(
+    major_locator=mdates.DayLocator(interval=3), major_formatter=mdates.DateFormatter("%d %b")
+)
+axes.set(xlabel="labels up to this day of 2013", ylabel="log loss, v2 minus v1")
 axes.set_title("Two days say too little, or too much; each week is clear")
 axes.legend(frameon=False, ncols=2, fontsize=8)
-figure.autofmt_xdate()
 show(
     figure,
     "Interval of version 2 minus version 1 by day. Shadow: from around zero on 16 July to wholly below zero from 18 July. "
@@ -356,7 +356,7 @@ show(
 # %% id="08-ex2"
 # BEGIN SOLUTION
 allowed = looks[(looks["mode"] == "canary") & (looks["decision"] == "promote")]
-first_day = str(allowed["labels up to"].min().date())
+first_day = allowed["labels up to"].min()
 # END SOLUTION
 # STUB: first_day = ...
 
@@ -367,16 +367,13 @@ print(first_day)
 # %% [markdown]
 # The rule would have let you go a week earlier. The second week was a choice, and it had a price: version 1 went on answering four flights of five.
 # It also moved the estimate from -0.358 to -0.241: still clear, and a third smaller.
-
-# %% [markdown]
+#
 # ## Promote
 #
-# The canary is decided; the same call as at the top is allowed now.
+# The canary is decided; the call that was refused at the top is allowed now.
 
 # %%
-operations.promote(
-    flights, "2", by="model_owner", reason="better online, in shadow and canary"
-)
+operations.promote(flights, "2", by="model_owner", reason="better online, in shadow and canary")
 held = traffic.wait_until(service.url, live="2", mode="off")
 print({alias: about["version"] for alias, about in held["releases"].items()})
 
@@ -384,8 +381,7 @@ registry.history_table("flights")[["date", "action", "live", "candidate", "previ
 
 # %% [markdown]
 # Version 1 is now `previous`, still in memory and ready. Its feature state is version 2's too, so going back would be easy. Remember that in the next lesson.
-
-# %% [markdown]
+#
 # ## What it cost
 
 # %% tags=["nbval-ignore-output"]
@@ -402,8 +398,8 @@ service.stop()
 ledger.table("08")
 
 # %% [markdown]
-# Memory is that of holding a second release, latency that of one request while the shadow predicts too. Both are small here because the
-# models are: a second large network would double its memory, and then the shadow is a process of its own.
+# Memory is that of holding a second release, latency that of one request while the shadow predicts too. Small trees cost little memory;
+# a large network would cost its size again, and its shadow would be a process of its own.
 
 # %%
 checklist("08")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
 import re
 import subprocess
@@ -35,7 +37,9 @@ def test_the_lock_is_names_and_exact_versions_and_no_address():
 
 def test_the_lock_is_within_the_projects_ranges():
     project = PYPROJECT["project"]
-    needs = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    needs = project["dependencies"] + functools.reduce(
+        operator.iadd, project["optional-dependencies"].values(), []
+    )
     pins = doctor.locked(LOCK)
     assert len(needs) > 25
     for need in map(Requirement, needs):

@@ -293,3 +293,7 @@ def _history(ws: Workspace) -> pd.DataFrame:
     from firstflight import registry
 
     return registry.history_table("flights")
+
+
+if __name__ == "__main__":
+    app()

@@ -6,7 +6,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+
+def _project() -> Path:
+    """Return the folder that holds ``process.toml``: the checkout, or the sources in a Bento."""
+    above = Path(__file__).resolve().parents
+    return next((folder for folder in above if (folder / "process.toml").is_file()), above[2])
+
+
+PROJECT = _project()
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -30,18 +31,38 @@ KEY = ("date", "carrier", "flight", "origin")
 WEATHER_FIELDS = ("temp", "humid", "wind_speed", "precip_3h", "visib", "pressure")
 
 
+def _written_day(value: Any) -> Any:
+    """Refuse a number, which pydantic would take for the seconds since 1970."""
+    if not isinstance(value, dt.date) and not re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)):
+        raise ValueError("a day is written as 2013-07-14")
+    return value
+
+
+def _hhmm(value: int) -> int:
+    """Refuse a time such as 675."""
+    if value % 100 > 59:
+        raise ValueError("a time is written as hhmm, and an hour has 60 minutes")
+    return value
+
+
 class FlightRequest(BaseModel):
     """One question to the model, as an airline's system would send it at T = departure - 2 h."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
-    date: Annotated[dt.date, Field(strict=False, description="local day of the departure")]
+    date: Annotated[
+        dt.date,
+        BeforeValidator(_written_day),
+        Field(strict=False, description="local day of the departure"),
+    ]
     carrier: Annotated[str, Field(pattern="^[A-Z0-9]{2}$", description="IATA code")]
     flight: Annotated[int, Field(ge=1, le=9999, description="flight number")]
     origin: Literal["EWR", "JFK", "LGA"]
     dest: Annotated[str, Field(pattern="^[A-Z]{3}$", description="IATA code")]
     distance: Annotated[int, Field(ge=1, le=6000, description="miles")]
-    sched_dep_time: Annotated[int, Field(ge=0, le=2359, description="local time, hhmm")]
+    sched_dep_time: Annotated[
+        int, Field(ge=0, le=2359, description="local time, hhmm"), AfterValidator(_hhmm)
+    ]
     n_sched_hour: Annotated[
         int, Field(ge=1, le=200, description="departures scheduled at the origin in that hour")
     ]

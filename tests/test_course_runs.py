@@ -1,0 +1,187 @@
+"""The whole course, twice: as a learner finds it, and solved. nbval then compares the outputs.
+
+Each run is a `course run` in a workspace of its own under workspace-test/, with a line per lesson.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+
+from classroom import builder, runner, workspaces
+from firstflight.workspace import PROJECT, Workspace
+
+TESTED = PROJECT / "workspace-test"
+MEMORY_MB = 1600  # Binder gives 2 GB, and JupyterLab needs its part
+LESSONS = [path.stem for path in builder.sources(PROJECT)]
+
+
+def offline(log: Path) -> dict[str, str]:
+    """Return the environment of a run that notes and refuses every outside address."""
+    here = str(Path(__file__).parent / "offline")
+    return {**os.environ, "PYTHONPATH": here, "FIRSTFLIGHT_NETWORK_LOG": str(log)}
+
+
+def committed() -> dict[str, bytes | None]:
+    """Return what a run may not change: file names in the root, files where notebooks live."""
+    kept = {path.name: None for path in PROJECT.iterdir() if path != TESTED}
+    for folder in ("notebooks", "solutions", "lessons", "data"):
+        files = (p for p in (PROJECT / folder).rglob("*") if p.is_file() and "__pyc" not in str(p))
+        kept |= {str(p.relative_to(PROJECT)): p.read_bytes() for p in files}
+    return kept
+
+
+def run_course(folder: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Workspace:
+    """Run all lessons of a folder, and check what holds for every run."""
+    ws, log = Workspace(TESTED / folder), tmp_path / "network.txt"
+    before = committed()
+    argv = [sys.executable, "-m", "classroom.cli", "run", "--workspace", str(ws.root)]
+    with capfd.disabled():
+        print(f"\n\n{folder}/, offline, in {ws.root}", flush=True)
+        done = subprocess.run(
+            [*argv, *(["--solutions"] if folder == "solutions" else [])],
+            env=offline(log),
+            stdin=subprocess.DEVNULL,
+        )
+    assert done.returncode == 0, "the run's last lines say which lesson failed, and where"
+    assert committed() == before
+    assert not log.exists(), f"the run asked for the outside: {log.read_text()}"
+    rows = runner.read_figures(ws, folder)
+    assert [row["lesson"] for row in rows] == LESSONS
+    assert workspaces.done(ws) == [name[:2] for name in LESSONS]
+    too_big = {row["lesson"]: row["peak_mb"] for row in rows if row["peak_mb"] > MEMORY_MB}
+    assert not too_big, f"more than {MEMORY_MB} MB: {too_big}"
+    return ws
+
+
+def test_an_outside_address_is_noted_and_refused(tmp_path):
+    """The control of what both runs check."""
+    log = tmp_path / "network.txt"
+    code = "import socket; socket.create_connection(('{}', {}), timeout=2)"
+    for host, port, refused in (("example.com", 80, True), ("127.0.0.1", 9, False)):
+        run = subprocess.run(
+            [sys.executable, "-c", code.format(host, port)],
+            env=offline(log),
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 1
+        assert ("offline: example.com" in run.stderr) is refused
+    assert log.read_text().startswith("socket.getaddrinfo example.com by ")
+    assert len(log.read_text().splitlines()) == 1
+
+
+def test_the_learners_notebooks_run_unsolved(capfd, tmp_path):
+    ws = run_course("notebooks", capfd, tmp_path)
+    said = "".join(path.read_text() for path in (ws.executed / "notebooks").glob("*.ipynb"))
+    exercises = {
+        cell.id
+        for path in (PROJECT / "notebooks").glob("*.ipynb")
+        for cell in nbformat.read(path, as_version=4).cells
+        if "-ex" in cell.id and cell.cell_type == "code"
+    }
+    assert {name[:2] for name in exercises} == {name[:2] for name in LESSONS}
+    for exercise in exercises:
+        assert f"{exercise}: not solved yet." in said
+        assert f"{exercise}: passed." not in said
+
+
+def test_the_solutions_run(capfd, tmp_path):
+    ws = run_course("solutions", capfd, tmp_path)
+    said = "".join(path.read_text() for path in (ws.executed / "solutions").glob("*.ipynb"))
+    assert "passed." in said
+    assert "not solved yet." not in said and "not right yet." not in said
+
+
+def compare(solutions: Path, tmp_path: Path) -> dict[str, list[str]]:
+    """Compare notebooks with the run of the solutions; return outcome -> cells."""
+    report = tmp_path / "report.xml"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(solutions)),
+            *("--replay", str(TESTED / "solutions" / "executed" / "solutions")),
+            *("--junitxml", str(report)),
+        ],
+        cwd=PROJECT,
+        capture_output=True,
+    )
+    found: dict[str, list[str]] = {"green": [], "red": []}
+    for case in ElementTree.parse(report).iter("testcase"):
+        outcome = "green" if next(case.iter("failure"), None) is None else "red"
+        found[outcome].append(f"{case.get('classname').split('.')[-2]} {case.get('name')}")
+    return found
+
+
+def numbers_in(path: Path):
+    """Yield position, outputs and place of each digit that nbval would compare."""
+    for n, cell in enumerate(builder.code_cells(nbformat.read(path, as_version=4))):
+        if "nbval-ignore-output" in cell.metadata.get("tags", []):
+            continue
+        for i, output in enumerate(cell.outputs):
+            text = output.get("text") or output.get("data", {}).get("text/plain", "")
+            for place, sign in enumerate(text):
+                if sign.isdigit():
+                    yield n, i, place
+
+
+def test_one_changed_number_is_red(tmp_path):
+    """Change one digit of one committed output in a copy: that cell is red, all others green."""
+    copy = tmp_path / "solutions"
+    shutil.copytree(PROJECT / "solutions", copy)
+    clean = compare(copy, tmp_path)
+    assert clean["red"] == [] and len(clean["green"]) > 10 * len(LESSONS)
+    path = copy / f"{LESSONS[1]}.ipynb"
+    n, i, place = list(numbers_in(path))[-1]
+    notebook = nbformat.read(path, as_version=4)
+    output = builder.code_cells(notebook)[n].outputs[i]
+    holder, key = (output, "text") if "text" in output else (output.data, "text/plain")
+    digit = str((int(holder[key][place]) + 1) % 10)
+    holder[key] = holder[key][:place] + digit + holder[key][place + 1 :]
+    path.write_text(builder.text_of(notebook))
+    tampered = compare(copy, tmp_path)
+    assert tampered["red"] == [f"{LESSONS[1]} Cell {n}"]
+    assert len(tampered["green"]) == len(clean["green"]) - 1
+
+
+def test_nbval_itself_runs_the_first_lesson(tmp_path):
+    """The canary of the replay: one notebook with nbval's own kernel, from a plain copy of it."""
+    environment = {
+        **offline(tmp_path / "network.txt"),
+        "FIRSTFLIGHT_HOME": str(tmp_path / "workspace"),
+        "FIRSTFLIGHT_HEADLESS": "1",
+    }
+    path = PROJECT / "solutions" / f"{LESSONS[0]}.ipynb"
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(path)),
+            *("--nbval", "--nbval-current-env", "--nbval-cell-timeout", "300"),
+        ],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    cells = len(builder.code_cells(nbformat.read(path, as_version=4)))
+    assert run.returncode == 0, run.stdout
+    assert f"{cells} passed" in run.stdout.splitlines()[-1]
+    assert json.loads((tmp_path / "workspace" / "done.json").read_text()) == ["00"]
+
+
+def test_every_excused_output_says_why():
+    """`nbval-ignore-output` is an exception: a comment in the cell gives its reason."""
+    for path in sorted((PROJECT / "solutions").glob("*.ipynb")):
+        for cell in builder.code_cells(nbformat.read(path, as_version=4)):
+            tags = cell.metadata.get("tags", [])
+            assert "nbval-skip" not in tags and "raises-exception" not in tags, path.name
+            if "nbval-ignore-output" in tags:
+                assert any(line.startswith("# ") for line in cell.source.splitlines()), (
+                    f"{path.name}, cell {cell.id}: say in a comment why its output differs"
+                )

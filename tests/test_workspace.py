@@ -1,0 +1,74 @@
+"""One folder holds everything: each tool, used plainly, writes there and nowhere else."""
+
+import ast
+import datetime as dt
+import os
+import subprocess
+import sys
+
+import pytest
+
+from firstflight import clock
+from firstflight.workspace import PROJECT, Workspace, current
+
+PLAIN_MLFLOW = """
+import mlflow
+mlflow.set_experiment("scratch")
+with mlflow.start_run():
+    mlflow.log_text("hello", "hello.txt")
+"""
+PLAIN_BENTOML = """
+import bentoml
+print(bentoml.bentos.list())
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "place"), [(PLAIN_MLFLOW, "mlartifacts"), (PLAIN_BENTOML, "bentoml")]
+)
+def test_a_tool_used_plainly_writes_into_the_workspace(ws, tmp_path, code, place):
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [p for p in (ws.root / place).rglob("*") if p.is_file() or place == "bentoml"]
+    assert [p.name for p in tmp_path.iterdir()] == ["home"]
+    assert not list(home.rglob("*"))
+
+
+def test_the_workspace_is_where_the_variable_says_else_in_the_project(monkeypatch, tmp_path):
+    monkeypatch.setenv("FIRSTFLIGHT_HOME", str(tmp_path / "mine"))
+    assert current() == Workspace((tmp_path / "mine").resolve())
+    monkeypatch.delenv("FIRSTFLIGHT_HOME")
+    assert current().root == PROJECT / "workspace"
+
+
+def test_the_clock_is_set_in_the_workspace_else_it_is_today(ws):
+    assert clock.today() == dt.date.today()
+    assert clock.set_today("2013-04-01") == clock.today() == dt.date(2013, 4, 1)
+    with pytest.raises(ValueError, match="April"):
+        clock.set_today("1 April")
+    assert clock.today() == dt.date(2013, 4, 1)
+
+
+def test_the_path_never_imports_the_classroom():
+    for path in (PROJECT / "src" / "firstflight").rglob("*.py"):
+        for line in path.read_text().splitlines():
+            assert not line.strip().startswith(("import classroom", "from classroom")), path
+
+
+def test_only_use_cases_know_about_flights():
+    """Nothing else in the package names a column or an airport of the first use case."""
+    theirs = {"arr_delay", "dep_delay", "carrier", "origin", "JFK", "temp", "air_time", "flights"}
+    for path in (PROJECT / "src" / "firstflight").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and node.value in theirs:
+                allowed = {"usecase.py": theirs, "cli.py": {"flights"}, "service.py": {"flights"}}
+                assert node.value in allowed.get(path.name, set()), (path.name, node.lineno)
