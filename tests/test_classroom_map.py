@@ -73,7 +73,7 @@ def test_the_checklist_flips_line_by_line():
         old, new = checklist_text(before).splitlines(), checklist_text(after).splitlines()
         changed = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
         assert len(changed) == 1
-        assert changed[0][0].startswith("- ○") and changed[0][1].startswith("- ✓")
+        assert changed[0][0].startswith("| ○") and changed[0][1].startswith("| ✓")
         assert f"({after})" in changed[0][1]
     assert "Missing" not in checklist_text("12")
 

@@ -236,7 +236,7 @@ def test_a_page_is_reached_through_a_hub_by_its_name(ws, tmp_path, monkeypatch):
         ],
         ready="/user/ada/api",
     )
-    assert ui.url.endswith(f":{PROXY['mlflow']}") and ui.browser_url == "/user/ada/mlflow/"
+    assert ui.url.endswith(f":{PROXY['mlflow']}") and ui.browser_url.startswith("/user/ada/mlflow/#/")
     for path in ("mlflow/health", "mlflow/"):
         request = urllib.request.Request(
             f"{hub.url}/user/ada/{path}", headers={"Host": "hub.example"}

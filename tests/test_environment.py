@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 import os
 import re
 import subprocess
@@ -37,9 +35,8 @@ def test_the_lock_is_names_and_exact_versions_and_no_address():
 
 def test_the_lock_is_within_the_projects_ranges():
     project = PYPROJECT["project"]
-    needs = project["dependencies"] + functools.reduce(
-        operator.iadd, project["optional-dependencies"].values(), []
-    )
+    extras = project["optional-dependencies"]
+    needs = [*project["dependencies"], *(need for extra in extras.values() for need in extra)]
     pins = doctor.locked(LOCK)
     assert len(needs) > 25
     for need in map(Requirement, needs):

@@ -123,8 +123,8 @@ def status(
     for part in sorted(map.PARTS, key=lambda part: part.lesson):
         state = "done" if part.lesson in done else "next" if part.lesson == following else ""
         table.add_row(part.lesson, part.name, state, left.get(part.lesson, ""))
-    Console().print(f"Workspace: {ws.root}", highlight=False, soft_wrap=True)
-    Console().print(table)
+    typer.echo(f"Workspace: {ws.root}")
+    _console().print(table)
 
 
 @app.command("doctor")
@@ -222,11 +222,12 @@ def _line(row: runner.Figures) -> None:
 
 
 def _print_run(ws: Workspace, folder: str) -> None:
-    console = Console()
+    console = _console()
     rows = runner.read_figures(ws, folder)
-    table = Table(
-        "lesson", "cells", "seconds", "peak MB", "left behind", box=None, header_style="bold"
-    )
+    table = Table(box=None, header_style="bold")
+    for name in ("lesson", "cells", "seconds", "peak MB", "left behind"):
+        figure = name in {"cells", "seconds", "peak MB"}
+        table.add_column(name, justify="right" if figure else "left", no_wrap=figure)
     for row in rows:
         table.add_row(
             str(row["lesson"]),
@@ -252,6 +253,12 @@ def _print_run(ws: Workspace, folder: str) -> None:
     _print_history(console, ws)
 
 
+def _console() -> Console:
+    """Return a console; a log that is no terminal gets room for the tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
 def _float(value: Any) -> float:
     return float(value)
 
@@ -262,9 +269,16 @@ def _print_ledger(console: Console) -> None:
     if not rows:
         console.print("No lesson has written a row yet.")
         return
-    table = Table(*ledger.COLUMNS.values(), box=None, header_style="bold")
+    # The words last: they wrap, the figures do not.
+    names = [*(name for name in ledger.COLUMNS if name != "prevented"), "prevented"]
+    table = Table(box=None, header_style="bold")
+    for name in names:
+        words = name in {"tool", "prevented"}
+        table.add_column(
+            ledger.COLUMNS[name], justify="left" if words else "right", no_wrap=name != "prevented"
+        )
     for row in rows:
-        table.add_row(*(_cell(row[name]) for name in ledger.COLUMNS))
+        table.add_row(*(_cell(row[name]) for name in names))
     console.print(table)
 
 

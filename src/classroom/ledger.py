@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 COLUMNS = {
     "lesson": "lesson",
     "tool": "tool",
-    "prevented": "failure it prevented",
-    "install_mb": "install, MB",
-    "start_s": "start, s",
-    "resident_mb": "resident, MB",
-    "latency_ms": "added latency, ms",
-    "glue_lines": "lines of glue",
+    "prevented": "prevented",
+    "install_mb": "install MB",
+    "start_s": "start s",
+    "resident_mb": "resident MB",
+    "latency_ms": "added ms",
+    "glue_lines": "glue lines",
 }
 
 

@@ -315,11 +315,12 @@ def checklist_text(lesson: str) -> str:
     What the lesson has built is ticked; of the rest it says what is still missing.
     """
     part_of(lesson)
-    lines = ["**State of our deployment**", ""]
+    lines = ["| | part | state of our deployment |", "|:-:|:--|:--|"]
     for part in sorted(PARTS, key=lambda part: part.lesson):
         have = part.lesson <= lesson
         mark, text = ("✓", part.have) if have else ("○", f"*Missing.* {part.missing}")
-        lines.append(f"- {mark} **{part.name}** ({part.lesson}): {text}")
+        name = f"**{part.name}**" if have else part.name
+        lines.append(f"| {mark} | {name} ({part.lesson}) | {text} |")
     return "\n".join(lines) + "\n"
 
 

@@ -95,8 +95,8 @@ def environment(ws: Workspace, root: Path = PROJECT) -> Iterator[None]:
         setup_tools.kernelspec(jupyter)
         profile = jupyter / "ipython" / "profile_default"
         profile.mkdir(parents=True, exist_ok=True)
-        # A warning about unencrypted TCP, which a kernel on 127.0.0.1 may well use.
-        (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
+        # Messages about unencrypted TCP, fine on 127.0.0.1, and about the end of a stopped kernel.
+        (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 50\n")
         configure(ws)
         os.environ.update(
             FIRSTFLIGHT_HEADLESS="1",

@@ -44,8 +44,10 @@ class Server:
         From the start of the process to the first good health answer.
     """
 
-    def __init__(self, name: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.name, self.port, self.log = name, port, log
+    def __init__(
+        self, name: str, port: int, process: subprocess.Popen[bytes], log: Path, page: str = ""
+    ) -> None:
+        self.name, self.port, self.log, self.page = name, port, log, page
         self.url = f"http://127.0.0.1:{port}"
         self.start_seconds = 0.0
         self._guard = process
@@ -65,9 +67,9 @@ class Server:
         """What to open in a browser: through the Jupyter proxy behind a hub, else directly."""
         prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
         if not prefix:
-            return self.url + "/"
+            return f"{self.url}/{self.page}"
         where = self.name if HUB_PORTS.get(self.name) == self.port else f"proxy/{self.port}"
-        return f"{prefix.rstrip('/')}/{where}/"
+        return f"{prefix.rstrip('/')}/{where}/{self.page}"
 
     def memory_mb(self) -> float:
         """Return the memory of the server and all its workers in MB, pages shared counted once."""
@@ -138,6 +140,7 @@ def start(
     env: Mapping[str, str] | None = None,
     port: int | None = None,
     timeout: float = 120,
+    page: str = "",
 ) -> Server:
     """Start a server and wait until it answers.
 
@@ -156,6 +159,8 @@ def start(
         A fixed port; by default a free one.
     timeout : float, default 120
         Seconds to wait for the first good health answer.
+    page : str, optional
+        What the link opens, after the address and its slash.
 
     Raises
     ------
@@ -184,7 +189,7 @@ def start(
             start_new_session=True,  # the Stop button interrupts the cell, not the server
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
         )
-    server = Server(name, port, process, log)
+    server = Server(name, port, process, log, page)
     _running[name] = server
     _wait(server, ready, began + timeout)
     server.start_seconds = time.monotonic() - began
@@ -242,6 +247,7 @@ def mlflow(port: int | None = None) -> Server:
         ready="/health",
         env={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         port=port or _hub_port("mlflow"),
+        page="#/experiments?workflowType=machine_learning",  # else it opens for language models
     )
 
 
@@ -251,16 +257,29 @@ def prefect(port: int | None = None) -> Server:
     Call it before `prefect` is imported: Prefect reads ``PREFECT_API_URL`` once. Without a server
     every flow run starts a short-lived one of its own, which costs about 20 seconds.
     """
+    # Its pages name their parts by absolute paths, so behind a hub it must know the hub's prefix.
+    prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+    base = f"{prefix.rstrip('/')}/prefect" if prefix else ""
     server = start(
         "prefect",
         [
             *(sys.executable, "-m", "prefect", "server", "start"),
             *("--host", "127.0.0.1", "--port", "{port}", "--no-services"),
         ],
-        ready="/api/health",
+        ready=f"{base}/api/health",
+        env={
+            "PREFECT_SERVER_API_BASE_PATH": f"{base}/api",
+            "PREFECT_SERVER_UI_API_URL": f"{base}/api",
+            "PREFECT_SERVER_UI_SERVE_BASE": base or "/",
+            # By default it writes its pages into the installed package.
+            "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(current().prefect_home / "ui"),
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            # The second generation of its pages calls an analytics firm from the browser.
+            "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        },
         port=port or _hub_port("prefect"),
     )
-    os.environ["PREFECT_API_URL"] = server.url + "/api"
+    os.environ["PREFECT_API_URL"] = f"{server.url}{base}/api"
     return server
 
 

@@ -162,6 +162,7 @@ def proxy_settings(folder: Path) -> Path:
                 "Origin": f"http://127.0.0.1:{port}",
             },
             "launcher_entry": {"enabled": False},
+            "absolute_url": name == "prefect",  # see servers.prefect
         }
         for name, port in PROXY.items()
     }

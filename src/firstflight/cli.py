@@ -353,7 +353,7 @@ def rollback_command(
     drops = operations.landed(case)
     if check:
         target = registry.resolve(usecase, "previous")
-        checks = rollback.preflight(case, target, drops)
+        checks = rollback.preflight(case, target, drops, url)
         if as_json:
             _print_json([c.model_dump() for c in checks])
         else:
@@ -371,6 +371,8 @@ def rollback_command(
         )
         if done.proof is None:
             console.print("not proven: give --url of the service to replay frozen requests")
+        elif done.proof.problem:
+            console.print(f"not proven: {done.proof.problem}", soft_wrap=True)
         else:
             console.print(
                 f"proof: {done.proof.equal} of {done.proof.n} frozen requests got the old answer, "

@@ -25,7 +25,7 @@ from firstflight import usecase as usecases
 from firstflight.errors import ReleaseError
 from firstflight.state import States
 from firstflight.train import Fitted
-from firstflight.usecase import UseCase, predict
+from firstflight.usecase import FeatureSet, UseCase, predict
 
 PINNED = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
 N_REFERENCE = 5000
@@ -137,9 +137,7 @@ def log(fitted: Fitted) -> tuple[str, str]:
         (extra / "release.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
         (extra / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
         reference.reset_index(drop=True).to_parquet(extra / "reference.parquet")
-        source = inspect.getsourcefile(case.requests)
-        assert source is not None
-        (extra / "feature_code.py").write_text(Path(source).read_text())
+        (extra / "feature_code.py").write_text(_feature_code(case, feature_set))
         info = mlflow.sklearn.log_model(
             fitted.estimator,
             name="release",
@@ -151,6 +149,13 @@ def log(fitted: Fitted) -> tuple[str, str]:
             pyfunc_predict_fn="predict_proba" if case.kind == "classification" else "predict",
         )
     return info.model_uri, folder_digest(_download(info.model_uri))
+
+
+def _feature_code(case: UseCase, feature_set: FeatureSet) -> str:
+    """Return the source of every module that makes requests or features, one after the other."""
+    files = {inspect.getsourcefile(f) for f in (case.requests, *feature_set.code)}
+    parts = [(Path(file).name, Path(file).read_text()) for file in files if file is not None]
+    return "\n".join(f"# --- {name} ---\n{text}" for name, text in sorted(parts))
 
 
 def _golden(fitted: Fitted, predictions: np.ndarray) -> dict:

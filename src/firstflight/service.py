@@ -147,6 +147,7 @@ def make(name: str) -> Any:
                 version: Store(name, version, self.max_age_days) for version in case.features
             }
             self.answered = 0
+            self.logging = False
             self.log_failures = 0
             self.shadow_failures = 0
             self.lock = threading.Lock()
@@ -278,28 +279,37 @@ def make(name: str) -> Any:
         def _log(self, records: pd.DataFrame) -> None:
             """Write every prediction down; a full disk must not stop the answers."""
             records = records.assign(date=records["date"].dt.strftime("%Y-%m-%d"))
-            plain = records.astype(object).where(records.notna(), None)
             with self.lock:
                 self.answered += int((records["role"] != "shadow").sum())
+                # One row alone first: BentoML learns the columns from the first record, and warns
+                # of each further row in it.
+                parts = [records] if self.logging else [records.head(1), records.iloc[1:]]
                 try:
-                    # The path is given here and not in the service's settings: those are written
-                    # into a Bento, and a path of the machine that built it has no place there.
-                    with bentoml.monitor(
-                        LOG_NAME, monitor_options={"log_path": str(ws.predictions / name)}
-                    ) as monitor:
-                        for column in plain.columns:
-                            numeric = pd.api.types.is_numeric_dtype(records[column])
-                            monitor.log_batch(
-                                plain[column].tolist(),
-                                name=column,
-                                role="prediction" if column == "prediction" else "feature",
-                                data_type="numerical" if numeric else "categorical",
-                            )
+                    for part in parts:
+                        self._write(part)
+                        self.logging = True
                 except Exception:
                     self._log_failed()
                 for handler in logging.getLogger("bentoml_monitor_data").handlers:
                     # Python's handlers swallow what goes wrong while they write.
                     handler.handleError = self._log_failed  # type: ignore[method-assign]
+
+        def _write(self, records: pd.DataFrame) -> None:
+            if records.empty:
+                return
+            plain = records.astype(object).where(records.notna(), None)
+            # The path is given here and not in the service's settings: those are written into a
+            # Bento, and a path of the machine that built it has no place there.
+            options = {"log_path": str(ws.predictions / name)}
+            with bentoml.monitor(LOG_NAME, monitor_options=options) as monitor:
+                for column in plain.columns:
+                    numeric = pd.api.types.is_numeric_dtype(records[column])
+                    monitor.log_batch(
+                        plain[column].tolist(),
+                        name=column,
+                        role="prediction" if column == "prediction" else "feature",
+                        data_type="numerical" if numeric else "categorical",
+                    )
 
         def _log_failed(self, record: logging.LogRecord | None = None) -> None:
             self.log_failures += 1

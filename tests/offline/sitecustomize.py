@@ -1,39 +1,39 @@
-"""Loaded by every Python of a course run under test: whoever asks for the outside is noted.
+"""Put on PYTHONPATH: every Python process notes which outside names and addresses it asks.
 
-The folder stands in PYTHONPATH, so kernels, servers and their workers have it too. An outside
-address is refused, as it would be without a network, and written to $FIRSTFLIGHT_NETWORK_LOG.
+The file that ``FIRSTFLIGHT_NET_LOG`` names gets one line for each, and the call fails, as it would
+without a network. Loopback is neither noted nor refused. Kernels, servers and workers inherit both.
 """
 
 import ipaddress
 import os
-import socket
 import sys
 
-HERE = {"", "localhost", socket.gethostname()}
+LOG = os.environ.get("FIRSTFLIGHT_NET_LOG")
+HERE = {"localhost", "", "None", "0.0.0.0", "::"}  # the last two: asking for any local port
 
 
 def _outside(host: object) -> bool:
-    if host is None:
+    text = host.decode() if isinstance(host, bytes) else str(host)
+    if text in HERE:
         return False
-    name = host.decode() if isinstance(host, bytes) else str(host)
     try:
-        return not ipaddress.ip_address(name).is_loopback
+        return not ipaddress.ip_address(text.split("%")[0]).is_loopback
     except ValueError:
-        return name not in HERE
+        return True
 
 
 def _watch(event: str, args: tuple) -> None:
-    if event == "socket.connect" and isinstance(args[1], tuple):
+    if event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+        host = args[0]
+    elif event in {"socket.connect", "socket.sendto"} and isinstance(args[1], tuple):
         host = args[1][0]
-    elif event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}:
-        host = args[0] if event != "socket.sendto" else args[1][0]
     else:
         return
     if _outside(host):
-        with open(os.environ["FIRSTFLIGHT_NETWORK_LOG"], "a") as log:
+        with open(LOG, "a", encoding="utf-8") as log:  # type: ignore[arg-type]
             log.write(f"{event} {host} by {' '.join(sys.orig_argv)[:120]}\n")
         raise OSError(f"offline: {host}")
 
 
-if "FIRSTFLIGHT_NETWORK_LOG" in os.environ:
+if LOG:
     sys.addaudithook(_watch)

@@ -1,0 +1,135 @@
+"""The second use case: how long will a flight be in the air, asked two hours before departure.
+
+Same upstream, same request, same moment as the first one; another label, another state, another
+kind of model. What the two share is imported, so a change of it is a change of both.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from firstflight.drops import Drops
+from firstflight.state import States, by_date
+from firstflight.usecase import FeatureSet, Lookup, UseCase
+from firstflight.usecases import flights
+from firstflight.usecases.nyc import FLIGHTS, WEATHER
+
+STATE = "route_air_7d"
+STATE_DAYS = 7
+STATE_MIN_FLIGHTS = 2  # one flight's headwind is not a route's
+
+
+def route(rows: pd.DataFrame) -> pd.Series:
+    """Return origin and destination as one key, such as ``"JFK-LAX"``."""
+    return rows["origin"].astype(object) + "-" + rows["dest"].astype(object)
+
+
+def trailing_air_time(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+    """Return each route's mean air time over the seven complete days before each date.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``date``, ``column`` ("route_air_7d"), ``key`` (the route), ``value`` (minutes;
+        absent where fewer than two flights flew).
+    """
+    first = start - dt.timedelta(days=STATE_DAYS)
+    flown = drops.read("flights", first, end, lookback=True).dropna(subset="air_time")
+    # Whole minutes as 64-bit floats: their sums are exact, whatever day the window begins with.
+    flown = flown.assign(key=route(flown), air_time=flown["air_time"].astype(float))
+    by_day = flown.groupby(["date", "key"])["air_time"].agg(["sum", "count"]).unstack("key")
+    days = pd.date_range(first, end, unit="s", name="date")
+    window = by_day.reindex(days).fillna(0).rolling(STATE_DAYS, min_periods=1).sum().shift(1)
+    mean = window["sum"] / window["count"].where(window["count"] >= STATE_MIN_FLIGHTS)
+    table = mean.loc[pd.Timestamp(start) :].stack().rename("value").dropna().reset_index()
+    return table.assign(column=STATE)[["date", "column", "key", "value"]]
+
+
+def build(requests: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
+    """Return the features: what the request says, and the route's mean of the last week."""
+    features = flights.schedule_and_weather(requests)
+    features[STATE] = lookup(STATE, requests["date"], route(requests))
+    return features
+
+
+def labels(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+    """Return the air times known by now, minutes; cancelled and diverted flights get none."""
+    flown = drops.read("flights", start, end, lookback=True).dropna(subset="air_time")
+    flown = flown.assign(label=flown["air_time"].astype(float))
+    return flown[[*flights.KEY, "label"]].sort_values(list(flights.KEY), ignore_index=True)
+
+
+def naive(drops: Drops, requests: pd.DataFrame) -> np.ndarray:
+    """Return the route's mean of the week before, minutes.
+
+    A route that hardly flew in that week gets its distance at the pace of all flights of the week.
+    """
+    dates = pd.to_datetime(requests["date"])
+    start, end = dates.min().date(), dates.max().date()
+    states = States(by_date(trailing_air_time(drops, start, end)))
+    guess = states.lookup(STATE, requests["date"], route(requests))
+    first = start - dt.timedelta(days=STATE_DAYS)
+    flown = drops.read("flights", first, end, lookback=True).dropna(subset="air_time")
+    by_day = flown.groupby("date")[["air_time", "distance"]].sum().astype(float)
+    days = pd.date_range(first, end, unit="s")
+    week = by_day.reindex(days).fillna(0).rolling(STATE_DAYS, min_periods=1).sum().shift(1)
+    pace = dates.map(week["air_time"] / week["distance"])
+    return guess.fillna(pace * requests["distance"]).to_numpy(dtype=float)
+
+
+def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
+    """Return small boosted trees on the columns as the first use case encodes them."""
+    encode = flights.hist_gradient_boosting(features)[0]
+    trees = HistGradientBoostingRegressor(
+        max_iter=80,
+        max_leaf_nodes=15,
+        min_samples_leaf=300,
+        categorical_features=None,  # as in flights: no function objects in the saved model
+        early_stopping=False,
+        random_state=0,
+    )
+    return make_pipeline(encode, trees)
+
+
+usecase = UseCase(
+    name="air_time",
+    kind="regression",
+    unit="minutes in the air",
+    sources={"flights": FLIGHTS, "weather": WEATHER},
+    request=flights.FlightRequest,
+    key=flights.KEY,
+    slices=("origin", "carrier"),
+    features={
+        1: FeatureSet(
+            version=1,
+            columns=(
+                *("origin", "carrier", "distance", "sched_hour", "dow", "n_sched_hour"),
+                *flights.WEATHER_FIELDS,
+                STATE,
+            ),
+            categorical=("origin", "carrier"),
+            state_columns=(STATE,),
+            compute_state=trailing_air_time,
+            build=build,
+            code=(
+                *(flights.weather_known, flights.schedule_and_weather),
+                *(route, trailing_air_time, build),
+            ),
+            settings={
+                "weather_lag": flights.WEATHER_LAG,
+                "state_days": STATE_DAYS,
+                "state_min_flights": STATE_MIN_FLIGHTS,
+            },
+        )
+    },
+    recipes={"hist_gradient_boosting": hist_gradient_boosting},
+    trusted_types=flights.usecase.trusted_types,
+    requests=flights.requests,
+    labels=labels,
+    naive=naive,
+)
