@@ -18,7 +18,7 @@ show_map("04")
 # %% [markdown]
 # ## Three files
 #
-# The snapshot of lesson 02, from 1 January to 17 March, and the two weeks after it. Three times somebody fits the same recipe on what
+# The snapshot of lesson 03, from 1 January to 17 March, and the two weeks after it. Three times somebody fits the same recipe on what
 # there is that day, and saves it under the next free name. The files are `skops` files; why, you will see below.
 
 # %%
@@ -58,7 +58,8 @@ for path in sorted(files.glob("*.skops")):
     model = skops.io.load(path, trusted=["numpy.dtype"])
     answers[path.stem] = model.predict_proba(test_features)[:, 1]
     steps = " > ".join(step for step, _ in model.steps)
-    print(f"{path.stem:22} {path.stat().st_size / 1000:.0f} kB, {steps}, {model.n_features_in_} inputs")
+    size = f"{path.stat().st_size / 1000:.0f} kB"
+    print(f"{path.stem:22} {size}, {steps}, {model.n_features_in_} inputs")
 
 # %%
 import matplotlib.pyplot as plt
@@ -106,7 +107,8 @@ def try_recipe(recipe, first_day):
     rows = requests["date"] >= first_day
     with mlflow.start_run(run_name=f"{recipe} from {first_day}"):
         mlflow.log_params({"recipe": recipe, "first_day": first_day, "rows": int(rows.sum())})
-        data = mlflow.data.from_pandas(features[rows].assign(label=label[rows]), name="winter", targets="label")
+        fitted_on = features[rows].assign(label=label[rows])
+        data = mlflow.data.from_pandas(fitted_on, name="winter", targets="label")
         mlflow.log_input(data, context="training")
         model = case.recipes[recipe](case.features[1]).fit(features[rows], label[rows])
         answers = model.predict_proba(test_features)[:, 1]
@@ -130,11 +132,13 @@ second = try_recipe("hist_gradient_boosting", "2013-02-01")
 
 # %%
 runs = mlflow.search_runs(
-    experiment_names=["scratch"], filter_string=f"attributes.start_time >= {began}", order_by=["metrics.log_loss"]
+    experiment_names=["scratch"],
+    filter_string=f"attributes.start_time >= {began}",
+    order_by=["metrics.log_loss"],
 )
 shown = runs[["params.recipe", "params.first_day", "params.rows", "metrics.log_loss"]].round(4)
-trained_on = [mlflow.get_run(run_id).inputs.dataset_inputs[0].dataset.digest for run_id in runs["run_id"]]
-shown.assign(data=trained_on)
+inputs = [mlflow.get_run(run_id).inputs.dataset_inputs[0] for run_id in runs["run_id"]]
+shown.assign(data=[each.dataset.digest for each in inputs])
 
 # %% [markdown]
 # One line a run: the plain recipe on all weeks has 0.4842, the trees on the last weeks 0.4952, and `data` is MLflow's digest of the table
@@ -177,7 +181,8 @@ if not client.search_registered_models("name = 'scratch'"):
     client.create_registered_model("scratch")
 made = []
 for info in (first, second):
-    made.append(client.create_model_version("scratch", info.model_uri, info.run_id, model_id=info.model_id))
+    source, run, model_id = info.model_uri, info.run_id, info.model_id
+    made.append(client.create_model_version("scratch", source, run, model_id=model_id))
     client.set_registered_model_alias("scratch", "live", made[-1].version)
     model = mlflow.sklearn.load_model("models:/scratch@live")
     print("live:", type(model[-1]).__name__)
@@ -217,18 +222,23 @@ for path in sorted(path.relative_to(where) for path in where.rglob("*") if path.
 
 # %%
 tags = registry.tags("flights", "1")
-pd.Series({key: value for key, value in tags.items() if key != "release_digest"}, name="flights, version 1").to_frame()
+tags.pop("release_digest")  # of all its files, and these name the minute in which they were made
+pd.Series(tags, name="flights, version 1").to_frame()
 
 # %% [markdown]
 # *Write `made_from`* with MLflow's own client: from a version number to the exact training rows, as the digest of their snapshot.
+
 
 # %% id="04-ex1"
 # BEGIN SOLUTION
 def made_from(version):
     return client.get_model_version("flights", version).tags["snapshot"]
+
+
 # END SOLUTION
 # STUB: def made_from(version):
 # STUB:     return ...
+
 
 # %%
 def leads_to_the_rows(made_from):
@@ -238,7 +248,8 @@ def leads_to_the_rows(made_from):
     return snapshot.load(found).manifest["end"] == "2013-03-17"
 
 
-check("04-ex1", "made_from", test=leads_to_the_rows, hint="client.get_model_version(...) has the tags shown above.")
+hint = "client.get_model_version(...) has the tags shown above."
+check("04-ex1", "made_from", test=leads_to_the_rows, hint=hint)
 
 # %% [markdown]
 # The digest leads to the rows, and the rows to the model. If the lineage is true, a model made again from them gives the same answers, to
@@ -247,8 +258,9 @@ check("04-ex1", "made_from", test=leads_to_the_rows, hint="client.get_model_vers
 # %%
 version_1 = registry.load("flights", "1")
 again = train.fit(case, snapshot.load(made_from("1")), version_1.about["recipe"])
-same = again.estimator.predict_proba(test_features) == version_1.estimator.predict_proba(test_features)
-print(f"{same.all(axis=1).sum()} of {len(same)} answers are equal")
+answers = version_1.estimator.predict_proba(test_features)[:, 1]
+same = again.estimator.predict_proba(test_features)[:, 1] == answers
+print(f"{same.sum()} of {len(same)} answers are equal")
 
 # %% [markdown]
 # ## A file that was changed
@@ -264,7 +276,7 @@ shutil.copy(where / "model.skops", kept)
 shutil.copy(files / "model_final_v2_really.skops", where / "model.skops")
 
 model = mlflow.sklearn.load_model("models:/flights/1")
-wrong = model.predict_proba(test_features)[:, 1] != version_1.estimator.predict_proba(test_features)[:, 1]
+wrong = model.predict_proba(test_features)[:, 1] != answers
 print(f"MLflow: loaded, {wrong.mean():.0%} of the answers are others")
 try:
     registry.load("flights", "1")
@@ -288,11 +300,12 @@ ui
 
 # %% tags=["nbval-ignore-output"]
 # Measurements of this machine: another run prints other figures.
+there_anyway = ("pandas", "scikit-learn", "pyarrow", "jupyterlab", "prefect")
 ledger.record(
     "04",
     "MLflow",
     prevented="a model that nobody can trace, and one that was swapped unseen",
-    install_mb=ledger.install_mb("mlflow", beside=("pandas", "scikit-learn", "pyarrow", "jupyterlab", "prefect")),
+    install_mb=ledger.install_mb("mlflow", beside=there_anyway),
     start_s=ui.start_seconds,
     resident_mb=ui.memory_mb(),
     glue_lines=ledger.glue_lines("firstflight.registry") + ledger.glue_lines("firstflight.release"),

@@ -419,13 +419,13 @@ ledger.table("06")
 checklist("06")
 
 # %% [markdown]
-# **What you did.** You wrote a service that disagreed with its own notebook and answered nonsense; then you served the release with its own features, from a Bento, and proved that
-# it answers what the notebook answers.
+# **What you did.** You wrote a service that disagreed with its notebook and answered nonsense; then you served the release with its own features, from a Bento, and proved that it answers
+# what the notebook answers.
 #
 # *In practice*
 #
 # - **Equal means equal.** The first try was 0.020 apart on average. A test with a tolerance would have let it pass.
-# - One worker, so that a switch is one switch. For more load, start more of them behind a balancer that reads `/readyz`; for up to a second they may hold different releases.
+# - One worker, so that a switch is one switch. For more load, start more behind a balancer that reads `/readyz`; for up to a second they may hold different releases.
 # - BentoML keeps the reason of a 5xx from the caller and writes it to its log. The reasons of a 400 go to the caller, so a contract's messages are part of the product.
 # - The Bento pins its packages, and a release refuses to load under others. `bentoml containerize firstflight-flights:1` would make an image of it; this course has not tried.
 # - The log holds every request. If requests name people, decide who may read it before the first one comes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -236,13 +237,23 @@ def test_a_page_is_reached_through_a_hub_by_its_name(ws, tmp_path, monkeypatch):
         ],
         ready="/user/ada/api",
     )
-    assert ui.url.endswith(f":{PROXY['mlflow']}") and ui.browser_url.startswith("/user/ada/mlflow/#/")
+    assert ui.url.endswith(f":{PROXY['mlflow']}") and ui.browser_url.startswith(
+        "/user/ada/mlflow/#/"
+    )
     for path in ("mlflow/health", "mlflow/"):
         request = urllib.request.Request(
             f"{hub.url}/user/ada/{path}", headers={"Host": "hub.example"}
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert answer.status == 200
+    flows = servers.prefect()
+    assert flows.browser_url == "/user/ada/prefect/"
+    assert os.environ["PREFECT_API_URL"] == f"{flows.url}/user/ada/prefect/api"
+    with urllib.request.urlopen(f"{hub.url}{flows.browser_url}", timeout=30) as answer:
+        page = answer.read().decode()
+    script = re.search(r'src="(/user/ada/prefect/[^"]*\.js)"', page)[1]
+    assert get(hub.url + script) == 200
+    assert get(f"{hub.url}/user/ada/prefect/api/health") == 200
     # The way without the entry: MLflow sees the hub's host name and refuses.
     request = urllib.request.Request(
         f"{hub.url}/user/ada/proxy/{ui.port}/", headers={"Host": "hub.example"}

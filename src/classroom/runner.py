@@ -229,6 +229,7 @@ def _nothing_left(lesson: str, before: set[int]) -> None:
             for process in left:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
+            psutil.wait_procs(left, timeout=5)
             raise RunError(
                 f"Lesson {lesson} left a process behind ({name}): "
                 "start servers with classroom.servers."

@@ -156,7 +156,7 @@ def start(
     env : mapping, optional
         Environment variables to add.
     port : int, optional
-        A fixed port; by default a free one.
+        A fixed port; by default a free one, and behind a hub the name's own (`HUB_PORTS`).
     timeout : float, default 120
         Seconds to wait for the first good health answer.
     page : str, optional
@@ -169,6 +169,8 @@ def start(
     """
     if name in _running:
         _running[name].stop()
+    if port is None and os.environ.get("JUPYTERHUB_SERVICE_PREFIX"):
+        port = HUB_PORTS.get(name)
     if port is not None and not port_is_free(port):
         raise ServerError(
             f"Port {port} for {name} is in use by another program: stop that program, or give "
@@ -223,10 +225,6 @@ def _answers(port: int, path: str) -> bool:
         link.close()
 
 
-def _hub_port(name: str) -> int | None:
-    return HUB_PORTS[name] if os.environ.get("JUPYTERHUB_SERVICE_PREFIX") else None
-
-
 def mlflow(port: int | None = None) -> Server:
     """Start MLflow's server on the workspace's database, to look at its pages.
 
@@ -246,7 +244,7 @@ def mlflow(port: int | None = None) -> Server:
         ],
         ready="/health",
         env={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        port=port or _hub_port("mlflow"),
+        port=port,
         page="#/experiments?workflowType=machine_learning",  # else it opens for language models
     )
 
@@ -277,7 +275,7 @@ def prefect(port: int | None = None) -> Server:
             # The second generation of its pages calls an analytics firm from the browser.
             "PREFECT_SERVER_UI_V2_ENABLED": "false",
         },
-        port=port or _hub_port("prefect"),
+        port=port,
     )
     os.environ["PREFECT_API_URL"] = f"{server.url}{base}/api"
     return server
@@ -309,5 +307,6 @@ def service(
         ],
         ready="/readyz",
         env={"FIRSTFLIGHT_USECASE": usecase, **(env or {})},
-        port=port or _hub_port("service"),
+        port=port,
+        page="docs.json",  # its first page loads Google's tag manager into the browser
     )

@@ -217,7 +217,13 @@ def last_week(release: Release, drops: Drops, state: Values) -> list[monitor.Fin
     newest = monitor.contract_checks(
         inputs[age < NEW_DAYS], expected, inputs[(age >= NEW_DAYS) & (age < NEW_DAYS + 7)], rules
     )
-    return week + [f for f in newest if f.rule == "shift_vs_previous" and f.kind == "contract"]
+    said = {(finding.rule, finding.column) for finding in week}
+    return week + [
+        finding
+        for finding in newest
+        if (finding.kind, finding.rule) == ("contract", "shift_vs_previous")
+        and (finding.rule, finding.column) not in said
+    ]
 
 
 def _service_takes(status: dict, usecase: str, target: str) -> str:

@@ -25,7 +25,7 @@ import pandas as pd
 from bentoml.exceptions import ServiceUnavailable
 from pydantic import BaseModel
 
-from firstflight import clock, process, registry, workspace
+from firstflight import clock, predictions, process, registry, workspace
 from firstflight import usecase as usecases
 from firstflight.errors import FirstFlightError, StateError
 from firstflight.release import Release
@@ -121,6 +121,14 @@ def follow(usecase: str, held: Held) -> Held:
     return new
 
 
+def close_last_lines(usecase: str) -> None:
+    """End a line that a killed process left half-written, so that the next one is not lost too."""
+    for path in predictions.log_files(usecase):
+        with path.open("rb+") as file:
+            if file.seek(0, os.SEEK_END) and file.seek(-1, os.SEEK_END) and file.read(1) != b"\n":
+                file.write(b"\n")
+
+
 def _versions(held: Held) -> dict[str, str | None]:
     return {alias: release.version for alias, release in held.releases.items()}
 
@@ -151,6 +159,7 @@ def make(name: str) -> Any:
             self.log_failures = 0
             self.shadow_failures = 0
             self.lock = threading.Lock()
+            close_last_lines(name)
             self.held = follow(name, Held())
             threading.Thread(target=self._poll, daemon=True, name="follow-registry").start()
 
@@ -241,7 +250,7 @@ def make(name: str) -> Any:
                 release, part = held.releases[alias], rows.iloc[chosen]
                 store = self.stores[release.feature_version]
                 try:
-                    predictions = release.predict(part, store)
+                    said = release.predict(part, store)
                     ages = store.ages(part["date"]).to_numpy()
                 except Exception as error:
                     if shadow:  # it answers nobody, so it may hurt nobody
@@ -257,15 +266,13 @@ def make(name: str) -> Any:
                         role=role,
                         release=release.version,
                         feature_version=release.feature_version,
-                        prediction=predictions,
+                        prediction=said,
                         state_age_days=ages,
                     )
                 )
                 if shadow:
                     continue
-                for i, prediction, age, day in zip(
-                    chosen, predictions, ages, part["date"], strict=True
-                ):
+                for i, prediction, age, day in zip(chosen, said, ages, part["date"], strict=True):
                     known = not np.isnan(age)
                     answers[i] = Answer(
                         prediction=float(prediction),
