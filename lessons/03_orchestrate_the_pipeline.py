@@ -114,8 +114,7 @@ pd.DataFrame([in_time, at_nine], index=["both files in time", "run again at nine
 
 # %% [markdown]
 # No error, and the score is even **better**: 0.5085 instead of 0.5102. But March has 55,804 flights and had 27,902. The first run had
-# appended them before it died. Now they count twice in training, the last two weeks are like the rest of March, and so the score likes
-# it.
+# appended them before it died. Now they count twice in training, and the score, which is taken on the end of March, likes that.
 #
 # ## Mend the step
 #
@@ -384,10 +383,11 @@ print("changed:", (folder_digest(ws.drops), folder_digest(ws.state)) != before)
 # %% [markdown]
 # The first is quiet, the second is loud, and neither changed a file.
 #
-# ## What it cost
+# ## What you did
 #
-# The ledger's row: what Prefect takes on disk beside what was there, to start (server and import), in memory, and what it adds to a run
-# that does nothing.
+# You saw a second run do more harm than the failure before it, wrote a step that may run twice, and gave a late, a halved and a doubled
+# file to a flow that waits, checks and says why. The ledger's row: disk beside what was there, start (server and import), memory, and what
+# Prefect adds to a run that does nothing.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -432,7 +432,7 @@ checklist("03")
 # - Prefect writes task runs in the background. Code that asks right after a run must be ready to ask again.
 # - What you do not have: two runs at the same moment. `land` expects to be alone; Prefect's `concurrency` limits see to that.
 #
-# *Next*: the month has landed and its snapshot has a name. Lesson 04 trains on it and gives the model a place where it can be found.
+# **Next:** the month has landed and its snapshot has a name. Lesson 04 trains on it and gives the model a place where it can be found.
 
 # %%
 leaves("March landed by the flow, its state")

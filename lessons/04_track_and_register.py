@@ -290,9 +290,10 @@ print("restored, and loads:", registry.load("flights", "1").about["trained_to"])
 # MLflow loads what lies there. `registry.load` first adds up all files and compares with the digest that the version was registered with;
 # then the types, the library versions and the feature code; and last it asks the frozen requests again. Restored, it loads.
 #
-# ## The pages
+# ## What you did
 #
-# Everything above is in a database that MLflow's server shows: runs side by side, the model's versions, the data they name.
+# You failed to tell three files apart, tracked runs, moved an alias without a trace, and registered a version 1 that leads back to its rows
+# and cannot be swapped unseen. All of it is in a database that MLflow's server shows; the ledger counts what that costs.
 
 # %%
 ui = servers.mlflow()
@@ -325,7 +326,7 @@ checklist("04")
 # - SQLite carries a team of a few. With more people at once, the same calls go to an MLflow server on PostgreSQL.
 # - A registered version is not a good version. Nobody has judged version 1 yet, and nothing is live: `registry.aliases("flights")` is empty.
 #
-# *Next*: lesson 05 judges it, and four candidates that look better.
+# **Next:** lesson 05 judges it, and four candidates that look better.
 
 # %%
 ui.stop()

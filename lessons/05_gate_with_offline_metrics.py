@@ -129,7 +129,7 @@ for name in ("version 1", "balanced"):
     print(f"{name}: {metrics.calibration(rows['label'], everybody[name]):+.3f}")
 
 # %% [markdown]
-# **balanced** says 0.199 too much on average: somebody who plans crews with it plans for twice the delays. AUC cannot see it, since it looks
+# **balanced** says 0.199 too much on average: who plans crews with it plans for nearly twice the delays. AUC cannot see it, since it looks
 # at the order alone.
 #
 # ## Fourteen days, not 12,836 rows
@@ -312,9 +312,10 @@ for name, by, why in (
 # One. The right role and a reason that can be read later turn a hold into a risk that somebody has taken. Nobody can waive a **fail**. Nothing
 # was recorded here, and the trees stay at home.
 #
-# ## What it cost
+# ## What you did
 #
-# No tool this time: a page of rules and the arithmetic of intervals, on libraries that were there.
+# You built four models that a ranking would have shipped, found for each the question that stops it, and let a gate ask all of them by the
+# team's numbers. The ledger's row has no tool in it: rules and the arithmetic of intervals, on libraries that were there.
 
 # %% tags=["nbval-ignore-output"]
 # The count follows the modules: it changes whenever somebody edits them.
@@ -341,7 +342,7 @@ checklist("05")
 # - The limit on AUC finds a loud leak. A quiet one, worth a point of AUC, passes; a point-in-time test of the feature code finds it.
 # - A waiver that is not written down is a habit. In lesson 09 one is recorded, and you will see what became of it.
 #
-# *Next*: version 1 has passed. Lesson 06 lets it answer.
+# **Next:** version 1 has passed. Lesson 06 lets it answer.
 
 # %%
 leaves("version 1's verdict: pass")

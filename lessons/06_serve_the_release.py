@@ -4,8 +4,8 @@
 # **The failure.** The model answers in a notebook. Somebody writes a service around it in an afternoon. For the same flight the two say different
 # things, and a request that makes no sense gets an answer too.
 #
-# *What you'll do*: write that service and watch it fail; then pack version 1's own service as a Bento, promote version 1, prove that service and notebook
-# agree on a whole day, and take the registry away while it answers.
+# *What you'll do*: write that service and watch it fail; then pack the project's own as a Bento, promote version 1, prove that service and notebook agree on a
+# whole day, and take the registry away.
 #
 # *What you need*: 30 minutes, lessons 00-05, about 1 GB of memory. Run this lesson once in a workspace: it makes version 1 live.
 
@@ -18,8 +18,7 @@ show_map("06")
 # %% [markdown]
 # ## What the notebook says
 #
-# It is 1 April, and version 1 has passed the gate. April's drop has come. Take today's flights as the requests that callers will make, and let the release answer
-# them here, in the notebook.
+# It is 1 April, and version 1 has passed the gate. Today's flights are the requests that callers will make. Let the release answer them here, in the notebook.
 
 # %%
 from datetime import date
@@ -105,7 +104,7 @@ notebook.assign(service=said, apart=apart).nlargest(3, "apart")[shown].round(3)
 
 # %% [markdown]
 # None. Three lines of feature code differ: the hour without its minutes, a week that begins elsewhere, and rates that are missing, for which the pipeline fills in a median.
-# No exception, no log line; the labels would tell in a day, and only somebody who compares.
+# No exception, and no log line.
 #
 # Now requests that make no sense. *Which of these get an answer?*
 
@@ -224,7 +223,7 @@ print("holds:", held["releases"]["live"])
 registry.history_table("flights")[["date", "action", "live", "by", "reason"]]
 
 # %% [markdown]
-# The service looked, loaded version 1, let it repeat its frozen answers, and holds it. The registry has the first line of its history.
+# The service saw it, loaded version 1, let it repeat its frozen answers, and holds it. The history has its first line.
 #
 # `state_age_days` is None: nobody has published today's trailing rates. Ask before and after.
 
@@ -261,8 +260,8 @@ for name, request in {"as it came": good, **odd}.items():
         print(f"{name}: {reply.status_code}, {why['loc'][-1]}: {why['msg']}")
 
 # %% [markdown]
-# 400 says *your fault*, which field, and why. One odd request still gets its answer: ZZ is well written, and a new airline is no error. One flight of it is news; a hundredth of the
-# traffic would be a change of codes, and that is for the monitor of lesson 07.
+# 400 says *your fault*, which field, and why. One odd request still gets its answer: ZZ is well written, and a new airline is no error. A hundredth of the traffic would be a
+# change of codes; that is for the monitor of lesson 07.
 #
 # What if one row of a hundred is bad?
 
@@ -330,8 +329,8 @@ counts = re.findall(line, httpx.get(f"{service.url}/metrics").text)
 pd.DataFrame(sorted(counts), columns=["endpoint", "code", "requests"])
 
 # %% [markdown]
-# The rehearsals are in the log under another role, and do not count as traffic. The metrics count five good answers to single requests and six refusals, and no 500. Nothing in them
-# says whether an answer was *right*. Keep that in mind for lesson 07.
+# The rehearsals are in the log under another role, and do not count as traffic. The metrics count six refusals and no 500. Nothing in them says whether
+# an answer was *right*. Keep that in mind for lesson 07.
 #
 # ## Take the registry away
 #
@@ -424,11 +423,11 @@ checklist("06")
 #
 # *In practice*
 #
-# - **Equal means equal.** The first try was 0.020 apart on average. A test with a tolerance would have let it pass.
+# - **Equal means equal.** The first try was 0.020 apart on average, and a generous test would have let it pass. Compare like with like: asked
+#   alone, a linear model adds up in another order than in a batch, and the sixteenth digit may differ.
 # - One worker, so that a switch is one switch. For more load, start more behind a balancer that reads `/readyz`; for up to a second they may hold different releases.
 # - BentoML keeps the reason of a 5xx from the caller and writes it to its log. The reasons of a 400 go to the caller, so a contract's messages are part of the product.
-# - The Bento pins its packages, and a release refuses to load under others. `bentoml containerize firstflight-flights:1` would make an image of it; this course has not tried.
-# - The log holds every request. If requests name people, decide who may read it before the first one comes.
+# - The Bento pins its packages, and a release refuses to load under others. `bentoml containerize` would make an image of it; this course has not tried.
 #
 # *Next*: every light on this dashboard is green. They stay green until July.
 

@@ -274,7 +274,7 @@ pd.DataFrame(
 # ## Ask the contract first
 #
 # `firstflight.monitor` asks three questions, in this order: are the inputs what was promised, how far have they moved, and, where labels are in, is the model right? The first needs no
-# statistics. Replay accidents on the week of 8-14 July, each with the unbroken week as its control. *Which will fire?*
+# statistics. Replay accidents on the week of 8-14 July; the clean week is the control. *Which will fire?*
 
 # %%
 from firstflight.usecases.flights import WEATHER_FIELDS
@@ -475,7 +475,7 @@ checklist("07")
 # - **These false-alarm rates flatter.** The limits of the temperature and of shifts in general were set on January to June, nearly the weeks you counted here. Those for the scheduled hour,
 #   gaps, calibration, the two weeks of labels and prediction drift were set with the whole year in view. Another year would be the test.
 # - The service already refuses what breaks the contract of one request. The monitor is for what no single request shows: a unit, an outage, a clock, a recode.
-# - A week has 6,000 flights and 7 days of weather. Tests with p-values count flights and find everything significant; distances at least do not grow with the rows.
+# - A week has 6,000 flights and 7 days of weather. Tests with p-values count flights, and find everything significant.
 # - Evidently 0.7 saves a page only if its name is a text, not a `Path`. A page has 4 MB: keep it out of git.
 #
 # *Next*: the page says to decide on a rollback, and there is nothing to go back to. A new version has to come, and not by hope.

@@ -281,7 +281,8 @@ for alert in seen.alerts:
 # %% [markdown]
 # ## The real one
 #
-# It is 12 November. First undo the move. Then ask for a rollback, from `src/firstflight/rollback.py`, and, when it says no, for a forced one.
+# It is 12 November. First undo the move. Then do what the runbook says, `firstflight rollback --reason ...`; here you call its function, in
+# `src/firstflight/rollback.py`. When it says no, try to force it.
 
 # %%
 from firstflight import rollback

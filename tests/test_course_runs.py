@@ -21,13 +21,14 @@ from firstflight.workspace import PROJECT, Workspace
 
 TESTED = PROJECT / "workspace-test"
 MEMORY_MB = 1600  # Binder gives 2 GB, and JupyterLab needs its part
+AS_STARTED = dict(os.environ)  # before any test has pointed a tool anywhere
 LESSONS = [path.stem for path in builder.sources(PROJECT)]
 
 
 def offline(log: Path) -> dict[str, str]:
     """Return the environment of a run that notes and refuses what is outside (test_offline.py)."""
     here = str(Path(__file__).parent / "offline")
-    return {**os.environ, "PYTHONPATH": here, "FIRSTFLIGHT_NET_LOG": str(log)}
+    return {**AS_STARTED, "PYTHONPATH": here, "FIRSTFLIGHT_NET_LOG": str(log)}
 
 
 def committed() -> dict[str, bytes | None]:
@@ -41,18 +42,20 @@ def committed() -> dict[str, bytes | None]:
 
 def run_course(folder: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Workspace:
     """Run all lessons of a folder, and check what holds for every run."""
-    ws, log = Workspace(TESTED / folder), tmp_path / "network.txt"
+    ws, log, home = Workspace(TESTED / folder), tmp_path / "network.txt", tmp_path / "home"
+    home.mkdir()
     before = committed()
     argv = [sys.executable, "-m", "classroom.cli", "run", "--workspace", str(ws.root)]
     with capfd.disabled():
         print(f"\n\n{folder}/, offline, in {ws.root}", flush=True)
         done = subprocess.run(
             [*argv, *(["--solutions"] if folder == "solutions" else [])],
-            env=offline(log),
+            env={**offline(log), "HOME": str(home)},
             stdin=subprocess.DEVNULL,
         )
     assert done.returncode == 0, "the run's last lines say which lesson failed, and where"
     assert committed() == before
+    assert [str(path) for path in home.rglob("*")] == []
     assert not log.exists(), f"the run asked for the outside: {log.read_text()}"
     rows = runner.read_figures(ws, folder)
     assert [row["lesson"] for row in rows] == LESSONS

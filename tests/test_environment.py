@@ -75,6 +75,18 @@ def test_scripts_can_be_executed():
         assert subprocess.run(["bash", "-n", str(path)]).returncode == 0
 
 
+def test_ci_runs_the_readmes_command():
+    steps = {}
+    for name in ("ci", "weekly"):
+        jobs = yaml.safe_load((PROJECT / ".github" / "workflows" / f"{name}.yml").read_text())[
+            "jobs"
+        ]
+        steps[name] = [step.get("run") for job in jobs.values() for step in job["steps"]]
+    assert ".ci/run" in steps["ci"] and "make test" in steps["weekly"]
+    assert "make test" in (PROJECT / ".ci" / "run").read_text()
+    assert "make test" in (PROJECT / "README.md").read_text()
+
+
 @pytest.mark.skipif(
     os.environ.get("FIRSTFLIGHT_UNLOCKED") == "1", reason="the newest versions are meant"
 )

@@ -217,7 +217,7 @@ def _line(row: runner.Figures) -> None:
     """Say that a lesson is done, where no progress bar says it."""
     if not sys.stderr.isatty():
         typer.echo(
-            f"{row.lesson:<32} {row.cells:>3} cells {row.seconds:>6.1f} s {row.peak_mb:>5.0f} MB"
+            f"{row.lesson:<40} {row.cells:>3} cells {row.seconds:>6.1f} s {row.peak_mb:>5.0f} MB"
         )
 
 

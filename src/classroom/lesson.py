@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import re
 import warnings
@@ -50,6 +51,7 @@ def begin(number: str) -> Workspace:
             f"workspace: run `course start {number}` in a terminal, then this cell again."
         )
     configure(ws)
+    os.environ.setdefault("MPLCONFIGDIR", str(ws.root / "matplotlib"))  # its list of fonts
     setup_tools.seed(ws)
     _same_every_time()
     _lesson = number

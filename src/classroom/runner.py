@@ -184,7 +184,7 @@ def _run_one(ws: Workspace, path: Path) -> Figures:
                 kernel_name="python3",
                 cwd=path.parent,
                 progress_bar={
-                    "desc": f"{lesson:<32}",
+                    "desc": f"{lesson:<40}",
                     "disable": not sys.stderr.isatty(),
                     "bar_format": "{desc} {bar} {n_fmt:>3}/{total_fmt} cells  {elapsed}",
                 },

@@ -27,7 +27,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+# Text in a notebook too, where rich would draw HTML.
+console = Console(width=None if sys.stdout.isatty() else 140, highlight=False, force_jupyter=False)
 
 NOT_GO = 3
 UseCaseName = Annotated[str, typer.Option("--usecase", "-u", help="Which model.")]
@@ -47,7 +48,7 @@ def command(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             try:
                 return function(*args, **kwargs)
             except FirstFlightError as error:
-                Console(stderr=True, highlight=False, soft_wrap=True).print(
+                Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False).print(
                     f"firstflight: {error}", markup=False
                 )
                 raise typer.Exit(1) from None
