@@ -169,13 +169,10 @@ pd.DataFrame([in_time, six_am(append_once)], index=["both files in time", "run a
 
 # %%
 import os
-import sys
 
 # The logs are on Prefect's own pages; here they would be in the way.
 os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
-command = f"{sys.executable} -m prefect server start --host 127.0.0.1 --port {{port}}"
-server = servers.start("prefect", command.split(), ready="/api/health")
-os.environ["PREFECT_API_URL"] = server.url + "/api"
+server = servers.prefect()  # `prefect server start`, and PREFECT_API_URL set to it
 server
 
 # %% [markdown]

@@ -325,7 +325,7 @@ publish = operations.feature_versions(flights)
 # STUB: publish = ...
 
 # %%
-check("09-ex2", "publish", hint="You have called the function that knows, in September.")
+check("09-ex2", "publish", hint="You have called the function that knows, on 1 October.")
 
 known = operations.landed(flights)
 for feature_version in publish:
@@ -474,10 +474,10 @@ checklist("09")
 # *In practice*
 #
 # - **One year, one story.** It is an existence proof, not a law: a fresher model is often better. That is why you measure.
-# - The preflight is cautious. Over 332 mornings of 2013 its upstream question says no on 18: nine of real faults, three of the Thanksgiving timetable,
-#   six of odd weather. That is the price, and what `--force` is for.
-# - The proof replays the last week that version 2 served with its state: 24 to 30 September, 43 days back. `retention.state_days` is 35.
-#   Nobody has cleaned up yet; decide which of the two numbers is wrong.
+# - The preflight is cautious, and sometimes a holiday or odd weather is all that it has found; `rollback.last_week` says how often. That is the price,
+#   and what `--force` is for.
+# - The proof replays the last week that version 2 served with its state, at the end of September. Look up `retention.state_days`: would that
+#   state still be there, if somebody cleaned up?
 # - If the inputs are poisoned, the old release gets them too. Rolling back mends a model, not a source.
 #
 # *Next*: all of this has worked on one machine, by hand.

@@ -115,6 +115,8 @@ def _same_every_time() -> None:
     for category in (FutureWarning, DeprecationWarning, PendingDeprecationWarning):
         # Warnings of the libraries about each other, which a learner cannot act on.
         warnings.filterwarnings("ignore", category=category, module=r"(?!__main__).*")
+    # tqdm would like widgets for its bars; the course shows none in notebooks.
+    warnings.filterwarnings("ignore", message="IProgress not found")
 
 
 def _one_sentence_errors() -> None:

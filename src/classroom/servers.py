@@ -262,7 +262,8 @@ def prefect(port: int | None = None) -> Server:
         "prefect",
         [
             *(sys.executable, "-m", "prefect", "server", "start"),
-            *("--host", "127.0.0.1", "--port", "{port}", "--no-services"),
+            # With its services: one of them writes down the task runs that its pages show.
+            *("--host", "127.0.0.1", "--port", "{port}"),
         ],
         ready=f"{base}/api/health",
         env={

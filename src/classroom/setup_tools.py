@@ -131,7 +131,7 @@ def kernelspec(folder: Path, python: str = sys.executable) -> Path:
         "language": "python",
         "metadata": {"debugger": True},
     }
-    (target / "kernel.json").write_text(json.dumps(spec, indent=1) + "\n")
+    _replace(target / "kernel.json", json.dumps(spec, indent=1) + "\n")
     return target
 
 
@@ -170,9 +170,16 @@ def proxy_settings(folder: Path) -> Path:
     return _into_json(folder / "jupyter_server_config.json", {"ServerProxy": {"servers": entries}})
 
 
+def _replace(path: Path, text: str) -> None:
+    """Write a file anew: installers link files of their cache, and a link must not be written."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text)
+    part.replace(path)
+
+
 def _into_json(path: Path, content: dict[str, object]) -> Path:
     """Put entries into a JSON file of settings, and leave its other entries as they are."""
     present = json.loads(path.read_text()) if path.exists() else {}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**present, **content}, indent=1, sort_keys=True) + "\n")
+    _replace(path, json.dumps({**present, **content}, indent=1, sort_keys=True) + "\n")
     return path
