@@ -294,7 +294,7 @@ import matplotlib.pyplot as plt
 
 figure, sides = plt.subplots(1, 2, figsize=(8, 3.8), sharex=True, sharey=True)
 figure.suptitle(
-    "One model, two services: only one says what the notebook says", x=0.5, weight="bold"
+    "One model, two services: only one says what the notebook says", y=1.03, weight="bold"
 )
 for axes, served, name in zip(
     sides, (said, answers["prediction"]), ("first try", "firstflight"), strict=True
