@@ -476,8 +476,8 @@ checklist("09")
 # - **One year, one story.** It is an existence proof, not a law: a fresher model is often better. That is why you measure.
 # - The preflight is cautious, and sometimes a holiday or odd weather is all that it has found; `rollback.last_week` says how often. That is the price,
 #   and what `--force` is for.
-# - The proof replays the last week that version 2 served with its state, at the end of September. Look up `retention.state_days`: would that
-#   state still be there, if somebody cleaned up?
+# - The proof replays the last week that version 2 served with its state, at the end of September. `retention.state_days` keeps that state for so
+#   long; a team that tidies up sooner takes its own proof away.
 # - If the inputs are poisoned, the old release gets them too. Rolling back mends a model, not a source.
 #
 # *Next*: all of this has worked on one machine, by hand.

@@ -314,7 +314,7 @@ def test_the_commands_of_the_runbook(clean):
         (("train", "magic", "--start", "2013-02-10", "--end", "2013-02-20"), 1, "no recipe"),
         (("state", "--feature-version", "9"), 1, "no feature version 9"),
         (("land", "2014-01"), 1, "2014-01"),
-        (("rollback", "--reason", "x"), 1, "no previous release"),
+        (("rollback", "--reason", "x"), 1, "nothing to go back from"),
         (("canary", "--by", "model_owner", "--reason", "x"), 1, "no candidate"),
         (("decide",), 1, "no rollout in progress"),
     ],

@@ -138,10 +138,14 @@ def get(name: str) -> UseCase:
 
 
 def predict(usecase: UseCase, estimator: Any, features: pd.DataFrame) -> np.ndarray:
-    """Return one number a row: a probability (classification) or a value (regression)."""
+    """Return one number a row: a probability (classification) or a value (regression).
+
+    Rounded to 12 digits: a linear model's last bit depends on how many rows it is asked at once,
+    and equal questions must get equal answers.
+    """
     if usecase.kind == "classification":
-        return np.asarray(estimator.predict_proba(features))[:, 1]
-    return np.asarray(estimator.predict(features), dtype=float)
+        return np.round(np.asarray(estimator.predict_proba(features))[:, 1], 12)
+    return np.round(np.asarray(estimator.predict(features), dtype=float), 12)
 
 
 def contract_bounds(usecase: UseCase) -> dict[str, tuple[float | None, float | None]]:
