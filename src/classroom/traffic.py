@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import threading
 import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
@@ -48,21 +51,30 @@ def play(url: str, usecase: UseCase, drops: Drops, start: dt.date, end: dt.date)
     """
     frames = []
     requests = usecase.requests(drops, start, end)
-    with httpx.Client(base_url=url, timeout=60) as http:
+
+    def send(day: dt.date, body: bytes, n: int) -> pd.DataFrame:
+        clock.set_today(day)
+        headers = {"content-type": "application/json"}
+        reply = http.post("/predict_batch", content=body, headers=headers)
+        if reply.status_code == 200:
+            return pd.DataFrame(reply.json())
+        if reply.status_code >= 500:
+            return pd.DataFrame({"release": [None] * n, "state_age_days": [None] * n})
+        raise CourseError(
+            f"The service refused the requests of {day} ({reply.status_code}): {reply.text[:300]}"
+        )
+
+    # One sender, so the days keep their order; the next batch is written out while it waits.
+    with httpx.Client(base_url=url, timeout=60) as http, ThreadPoolExecutor(1) as sender:
+        waiting: deque[Future[pd.DataFrame]] = deque()
         for day, rows in requests.groupby("date", sort=True):
-            clock.set_today(pd.Timestamp(str(day)).date())
             for first in range(0, len(rows), BATCH):
-                part = rows.iloc[first : first + BATCH]
-                reply = http.post("/predict_batch", json={"requests": as_json_rows(part)})
-                if reply.status_code == 200:
-                    frames.append(pd.DataFrame(reply.json()))
-                elif reply.status_code >= 500:
-                    frames.append(pd.DataFrame({"release": [None] * len(part)}))
-                else:
-                    raise CourseError(
-                        f"The service refused the requests of {day} ({reply.status_code}): "
-                        f"{reply.text[:300]}"
-                    )
+                part = as_json_rows(rows.iloc[first : first + BATCH])
+                body = json.dumps({"requests": part}).encode()
+                waiting.append(sender.submit(send, pd.Timestamp(str(day)).date(), body, len(part)))
+                if len(waiting) > 2:
+                    frames.append(waiting.popleft().result())
+        frames += [answer.result() for answer in waiting]
     answers = pd.concat(frames, ignore_index=True)
     clock.set_today(end + dt.timedelta(days=1))
     return Sent(
