@@ -41,8 +41,10 @@ currencies = {
     "resident_mb": "in memory, MB",
     "glue_lines": "our lines of code",
 }
-measured = pd.DataFrame(ledger.rows(), columns=[*ledger.COLUMNS]).set_index("tool")
-measured = measured.reindex(tools)[[*currencies]].astype(float)
+measured = (
+    pd.DataFrame(ledger.rows(), columns=[*ledger.COLUMNS]).groupby("tool")[[*currencies]].max()
+)
+measured = measured.reindex(tools).astype(float)
 
 figure, panels = plt.subplots(1, 4, figsize=(9, 2.4), sharey=True)
 for axes, (column, words) in zip(panels, currencies.items(), strict=True):
@@ -50,23 +52,19 @@ for axes, (column, words) in zip(panels, currencies.items(), strict=True):
     axes.set_xlabel(words)
     axes.invert_yaxis() if axes is panels[0] else None
 dearest = measured.idxmax().value_counts() if measured.notna().any().all() else pd.Series(dtype=int)
-figure.suptitle(
-    f"The dearest tool is another one in {dearest.size} of 4 currencies"
-    if dearest.size > 1
-    else "What each tool costs, in four currencies",
-    x=0.5, y=1.05, weight="bold",
-)  # fmt: skip
+title = "No tool is the dearest in every currency" if dearest.size > 1 else "Four currencies"
+figure.suptitle(title, x=0.5, y=1.05, weight="bold")
 show(
     figure,
     "Four panels of bars, one a currency: megabytes on disk, seconds to start, megabytes in memory, lines of our own code, for Prefect, MLflow, BentoML and Evidently.",
 )
 
 # %% [markdown]
-# There is no dearest tool, and no sum either: megabytes, seconds and lines do not add. What they have in common is that each is small beside the failure in its row, and large beside no failure at all.
+# And there is no sum: megabytes, seconds and lines do not add. Read each bar beside the failure in its row. A cost is small or large next to that, and next to no failure at all it is always too large.
 #
 # ## What each one gave, and where it hurt
 #
-# The figures are above. These are the sentences that go with them; all of them happened in this course.
+# The figures are above. These are the sentences that go with them; each was met on the way, in a lesson or while this course was made.
 #
 # | tool | it gave | it hurt |
 # |---|---|---|
@@ -87,11 +85,7 @@ clock.set_today("2013-11-22")
 for usecase in ("flights", "air_time"):
     print(usecase)
     table = registry.history_table(usecase)
-    print(
-        table[["date", "action", "live", "candidate", "previous", "rollout", "by"]].to_string(
-            index=False
-        )
-    )
+    print(table.drop(columns="reason").to_string(index=False))
 
 # %%
 columns = ["recipe", "feature_version", "trained_from", "trained_to", "gate.verdict", "waiver.by"]
@@ -108,12 +102,16 @@ pd.DataFrame(about).T.reindex(columns=columns).fillna("")
 
 # %%
 def spans(usecase):
-    entries = [entry for entry in registry.history(usecase) if entry.phase == "done"]
-    ends = [entry.date for entry in entries[1:]] + [clock.today()]
+    changes = [
+        entry
+        for entry in registry.history(usecase)
+        if entry.phase == "done" and entry.after.get("live") != entry.before.get("live")
+    ]
+    ends = [entry.date for entry in changes[1:]] + [clock.today()]
     live = pd.DataFrame(
         [
             {"version": entry.after["live"], "start": entry.date, "days": (end - entry.date).days}
-            for entry, end in zip(entries, ends, strict=True)
+            for entry, end in zip(changes, ends, strict=True)
             if "live" in entry.after and end > entry.date
         ]
     )
@@ -129,10 +127,11 @@ colors = {"pass": "#1f5f8b", "hold": "#b35900"}
 for row, table in enumerate((flights, air_time)):
     for span in table.itertuples():
         axes.barh(row, span.days, left=span.start, color=colors[span.gate], edgecolor="white")
-    for version, part in table.groupby(
-        ["version", (table["version"] != table["version"].shift()).cumsum()]
-    ):
-        axes.text(part["start"].iloc[0], row, f" v{version[0]}", color="white", va="center")
+        wide = span.days > 9
+        axes.text(
+            span.start, row, f" v{span.version} ",
+            color="white" if wide else "black", ha="left" if wide else "right", va="center",
+        )  # fmt: skip
 axes.set_yticks([0, 1], ["flights", "air_time"])
 axes.invert_yaxis()
 axes.xaxis.set_major_locator(mdates.MonthLocator())
@@ -236,6 +235,7 @@ for name, color in (("build", "#1f5f8b"), ("buy", "#b35900")):
     axes.plot(models, costs[name] / 1000, color=color, label=name)
 axes.set(xlabel="models in production", ylabel=f"cost over {YEARS} years, thousands")
 axes.set_title(f"With these numbers, building is cheaper in {wins} of {len(models)} cases")
+axes.xaxis.get_major_locator().set_params(integer=True)
 axes.legend(frameon=False)
 show(
     figure,

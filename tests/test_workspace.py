@@ -39,7 +39,7 @@ def test_a_tool_used_plainly_writes_into_the_workspace(ws, tmp_path, code, place
     )
     assert done.returncode == 0, done.stderr
     assert [p for p in (ws.root / place).rglob("*") if p.is_file() or place == "bentoml"]
-    assert [p.name for p in tmp_path.iterdir()] == ["home"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["home"]
     assert not list(home.rglob("*"))
 
 
