@@ -200,7 +200,7 @@ for folder in (built.path, built.path_of("src")):
 # Not in it: a model. The Bento changes when code changes, the release when the model does. Serve what you built, while nothing is live.
 
 # %%
-service = servers.start("service", [*serve, str(built.tag)], ready="/livez")
+service = servers.start("service", [*serve, str(built.tag)], ready="/livez", page="docs.json")
 
 
 def status():
