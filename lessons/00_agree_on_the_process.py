@@ -156,7 +156,7 @@ tomllib.loads(wrong)["usecases"]["flights"]["gate"]["calibration_max"]
 
 #
 # `draft(text)` below checks a changed text, in a file of its own. Five slips that people really make, and first the text as it is.
-# *Which of them would you have found by reading?*
+# The first four change the gate's rules, further down in the file: open `process.toml` and find `[usecases.flights.gate]`. There, `calibration_max = 0.10` is how far the mean prediction may be from the share that was late. *Which of them would you have found by reading?*
 
 # %%
 from firstflight.errors import ProcessError

@@ -18,8 +18,7 @@ show_map("04")
 # %% [markdown]
 # ## Three files
 #
-# The snapshot of lesson 03, from 1 January to 17 March, and the two weeks after it. Three times somebody fits the same recipe on what
-# there is that day, and saves it under the next free name. The files are `skops` files; why, you will see below.
+# The snapshot of lesson 03, from 1 January to 17 March, and the two weeks after it. Three times somebody fits the same recipe on a different span of days, and saves it under the next free name. The files are `skops` files; why, you will see below.
 
 # %%
 import datetime as dt
@@ -81,8 +80,7 @@ show(
 print(f"largest difference on one flight: {gap:.3f}")
 
 # %% [markdown]
-# Size, steps, inputs: all the same, and on one flight the answers are up to 0.254 apart. The name helps least: `model_final_v2_really`
-# is the one that saw six weeks only. You know it because you have just read the code that made it. In a month nobody has.
+# Size, steps, inputs: all the same, and on one flight the answers are up to 0.254 apart. The name helps least: `model_final_v2_really` sounds newest, and it stops five weeks before `model_final`. You know it because you have just read the code that made it. In a month nobody has.
 #
 # ## Track: MLflow's runs
 #
@@ -147,7 +145,7 @@ shown.assign(data=[each.dataset.digest for each in inputs])
 # ## What is in the file
 #
 # A pickle is a program: loading one runs it, whoever wrote it. A skops file holds data and the *names* of types, and loading names each
-# type that may be built. These two models need one or two that skops does not know.
+# type that may be built. Each of these two models needs one type that skops does not trust by itself.
 
 # %%
 for name, info in (("logistic regression", first), ("boosted trees", second)):
@@ -287,7 +285,7 @@ shutil.copy(kept, where / "model.skops")
 print("restored, and loads:", registry.load("flights", "1").about["trained_to"])
 
 # %% [markdown]
-# MLflow loads what lies there. `registry.load` first adds up all files and compares with the digest that the version was registered with;
+# MLflow loads what lies there. `registry.load` first computes the digest of all files and compares it with the one that was registered that the version was registered with;
 # then the types, the library versions and the feature code; and last it asks the frozen requests again. Restored, it loads.
 #
 # ## What you did

@@ -225,7 +225,7 @@ registry.history_table("flights")[["date", "action", "live", "by", "reason"]]
 # %% [markdown]
 # The service saw it, loaded version 1, let it repeat its frozen answers, and holds it. The history has its first line.
 #
-# `state_age_days` is None: nobody has published today's trailing rates. Ask before and after.
+# `state_age_days` is 1: the newest trailing rates are those that lesson 03 published for 31 March, and nobody has published today's. The team allows 2 days (`max_age_days`). Ask before and after.
 
 # %%
 from firstflight import state
@@ -245,7 +245,7 @@ for when, answer in (("before", before), ("after", after)):
     print(f"{when}: {answer['prediction']:.3f}, state of {answer['state_date']}")
 
 # %% [markdown]
-# Both are answers of version 1, and each says what it was made with. Without state it is another answer, and whoever reads it can know.
+# Both are answers of version 1, and each says what it was made with. Both are answers of version 1, and each says which day's state it was made with. With yesterday's state it is another answer, and whoever reads it can know.
 #
 # Now the odd requests. *Which of them does this service answer?*
 
@@ -329,7 +329,7 @@ counts = re.findall(line, httpx.get(f"{service.url}/metrics").text)
 pd.DataFrame(sorted(counts), columns=["endpoint", "code", "requests"])
 
 # %% [markdown]
-# The rehearsals are in the log under another role, and do not count as traffic. The metrics count six refusals and no 500. Nothing in them says whether
+# The rehearsals are in the log under another role, and do not count as traffic. The metrics count seven refusals, six single requests and one batch, and no 500. Nothing in them says whether
 # an answer was *right*. Keep that in mind for lesson 07.
 #
 # ## Take the registry away

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 07 · Watch for drift
 #
-# **The failure.** From April to July every dashboard is green: each request is answered, and quickly. Meanwhile version 1 falls below a constant guess, and nobody is told.
+# **The failure.** From April to July every dashboard is green: each request is answered, and quickly. Meanwhile version 1 becomes worse than the naive guess, the late share of the last four weeks, and nobody is told.
 #
 # *What you'll do*: play three and a half months of real flights, meet their labels, ask Evidently what moved, and find out which alerts deserve to wake somebody: which fire on
 # accidents, and which stay quiet on real weeks.
@@ -303,7 +303,7 @@ for name, broken in accidents.items():
     print(f"{name}:", ", ".join(f"{a.level} {a.rule} {list(a.columns)}" for a in made) or "quiet")
 
 # %% [markdown]
-# The clean week is quiet; every accident pages and says where. *What will Evidently's distance say of the week in Celsius, after 4.95 for the clean one? And of the week without
+# The clean week is quiet; every accident pages and says what, and in which columns if it is about columns. *What will Evidently's distance say of the week in Celsius, after 4.95 for the clean one? And of the week without
 # weather?*
 
 # %%
@@ -421,7 +421,7 @@ first_page = judged.loc[judged["page"] & (judged["model"] == "v1"), "monday"].il
 check("07-ex2", "first_page", hint="Filter on page and model; the rows are in order.")
 
 # %% [markdown]
-# Eight weeks before 24 June somebody would have been told, and a week later the page was gone. It was no false alarm: in those two weeks version 1 did lose. In May it won.
+# Eight weeks before 24 June somebody would have been told, and a week later the page was gone. It was no false alarm: in those two weeks version 1 did lose. In May its mean was a little better than the guess's, within noise.
 # What to do about a true alarm is still a decision.
 #
 # ## The monitor in use
@@ -467,7 +467,7 @@ ledger.table("07")
 checklist("07")
 
 # %% [markdown]
-# **What you did.** You watched a model fall below a constant guess under a green dashboard, and built an alarm for it: contract first, then what the labels say, drift as an explanation;
+# **What you did.** You watched a model become worse than the naive guess under a green dashboard, and built an alarm for it: contract first, then what the labels say, drift as an explanation;
 # each shown to fire, and each shown to be quiet.
 #
 # *In practice*

@@ -51,7 +51,7 @@ for month, rows in answered.groupby(answered["date"].dt.strftime("%Y-%m")):
     print(month, metrics.difference(ours, theirs, rows["date"]))
 
 # %% [markdown]
-# April and May prove nothing in either direction. June loses by 0.1145 and the first half of July by 0.2175, with intervals wholly above zero.
+# April and May prove nothing in either direction. June loses by 0.1145 and the first half of July by 0.2175, with intervals wholly above zero. (The ends differ a little from lesson 07's: other random draws of days.)
 #
 # **A gate looks back.** It was right about a fortnight in March and knew nothing of summer. No threshold mends that.
 #
@@ -275,7 +275,7 @@ print(f"the two releases' answers to one flight are {apart:.2f} apart on average
 # %% [markdown]
 # Nearly a third of the flights would get two answers, 28 percentage points apart on average, and no label could say which one it judges.
 #
-# Now real traffic. The first look is after four days, the next after two whole weeks: who looks every day promotes by luck.
+# Now real traffic. The first look, after four days, is too early on purpose; the next is after two whole weeks. Who looks every day promotes by luck.
 
 # %%
 from firstflight import drops as upstream
@@ -405,8 +405,7 @@ ledger.table("08")
 checklist("08")
 
 # %% [markdown]
-# **What you did.** You saw that a passed gate is a statement about the past, put version 2 beside version 1 on real flights, and let labels
-# decide three times: continue, on to the canary, promote.
+# **What you did.** You saw that a passed gate is a statement about the past, put version 2 beside version 1 on real flights, and let labels decide four times: wait, on to the canary, wait, promote.
 #
 # *In practice*
 #

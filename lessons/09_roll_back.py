@@ -64,7 +64,7 @@ print(f"log loss {seen.performance.loss:.3f}, naive guess {seen.performance.naiv
 #
 # ## The reaction
 #
-# "The model is stale. Train on the freshest 30 days." The new version also brings feature version 2: its trailing rates end a day earlier,
+# "The model is stale. Train on the freshest 30 days." The last fortnight of September is kept for the gate, so they end on 16 September. The new version also brings feature version 2: its trailing rates end a day earlier,
 # which mends a small leak. That means other columns, and **another state**.
 
 # %%
@@ -375,7 +375,7 @@ for days in (0, 1, 2, 4, 7, 8):
 shutil.rmtree(ws.root / "poisoned")
 
 # %% [markdown]
-# Refused from the second day to the seventh. One day does not move a median far enough here, and after a week both sides of the comparison are in Celsius:
+# Refused at two, four and seven days. One day does not move a median far enough here, and after a week both sides of the comparison are in Celsius:
 # that is for the weekly monitor to have said. Now tamper with the release itself.
 
 # %%
@@ -393,7 +393,8 @@ about.write_bytes(saved)
 print({c.name: c.ok for c in rollback.preflight(flights, "2", operations.landed(flights))})
 
 # %% [markdown]
-# One changed digit, and the release is not the one that was saved. Restored, it is.
+# One changed digit, and the release is not the one that was saved. `upstream` says no as well: the release that it must fit does not load, so
+# it cannot be asked. Restored, both say yes.
 #
 # ## Switch, and prove
 #

@@ -69,7 +69,7 @@ for name, features in {"main": main, "branch": branch}.items():
     print(f"{name}: {log_loss(trees, features):.6f}")
 
 # %% [markdown]
-# Equal to the last digit: trees only ask whether a number is larger than another. On the laptop the change is harmless.
+# Equal to all six digits printed: trees only ask whether a number is larger than another. On the laptop the change is harmless.
 #
 # But nobody retrains on the day of a merge. The live release was fitted on Fahrenheit, and from the next deployment of the service on it meets the branch's features.
 
@@ -84,7 +84,7 @@ for name, features in {"main": main, "branch": branch}.items():
 # From 0.438 to 0.486: the same columns, no error, every request answered, in every answer a freezing day. No test of the new model can see it, because the new model is
 # not the one that is harmed.
 #
-# ## The question that CI asks
+# ## The question that CI should ask
 #
 # A release keeps the digest of the feature code that made it. Whoever loads it compares. So ask, for every release that may serve: *does the code of this branch still load it?*
 
@@ -203,7 +203,7 @@ for rule in ("beats_naive", "better_than_live"):
     print(f"  {rule}: {verdict.check(rule).sentence}")
 
 # %% [markdown]
-# Better than the naive guess. Against version 2 the mean is better too, by 0.0081, and the interval still touches zero. Day by day:
+# Better than the naive guess. Against version 2 the mean is better too, by 0.0081, and the interval still contains zero. Day by day:
 
 # %%
 import matplotlib.pyplot as plt
@@ -339,7 +339,7 @@ print(*(line for line in lines[start:-2] if line.strip()), sep="\n")
 # %% [markdown]
 # Green, a dot for each cell, and red: the cell, the line, and a mark under the sign. The run on a pull request would end here, and a reviewer would see why.
 #
-# It is how the course checks itself: each number that you read in `solutions/` stands there because a fresh run printed it again.
+# It is how the course checks itself: each number in `solutions/` stands there because a fresh run printed it again, except in pictures and in cells marked as measured.
 #
 # ## What it cost
 
@@ -384,7 +384,7 @@ checklist("10")
 #
 # *In practice*
 #
-# - **Green means: what was asked is as it was.** CI did not know that Celsius is wrong. It knew that the live release had been made by other code.
+# - **Green means: what was asked is as it was.** CI does not know that Celsius is wrong. The digest knows that the live release was made by other code, and CI asks it only where it can reach the registry; elsewhere it sees the change because committed outputs no longer hold.
 # - A CI job talks by its exit code. `firstflight gate 4` ends with 3, and only a pass with 0.
 # - CI needs the registry to ask about the live release. On a hosted runner that means a shared MLflow server and a password that reads and cannot promote.
 # - Strict comparison needs determinism: seeds, sorted rows, rounded numbers, one thread, a lock. It found the same last digit here because nothing in the run is left to chance.

@@ -24,7 +24,7 @@ show_map("12")
 ledger.table()
 
 # %% [markdown]
-# Two kinds of rows. Four **tools** came from outside. The rest is the team's own code or a decision: no install, no server, and still a cost, in lines that somebody must understand.
+# Three kinds of rows. Four **platform tools** came from outside, and each takes over a part of the path: Prefect, MLflow, BentoML, Evidently. Others are libraries and small helpers: pandas and scikit-learn, papermill, nbval. The rest is the team's own code or a decision, and its main cost is in lines that somebody must understand.
 #
 # Look at the four side by side. *Which of them is the dearest?* Say first in which currency.
 
