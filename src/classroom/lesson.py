@@ -109,6 +109,9 @@ def _same_every_time() -> None:
             "svg.hashsalt": "first flight",
         }
     )
+    # pytest, which lesson 10 runs, words its summary otherwise where one of these is set.
+    for name in ("CI", "BUILD_NUMBER"):
+        os.environ.pop(name, None)
     # Progress and start-up messages carry times; a lesson shows what it wants to show.
     for name in ("mlflow", "alembic", "evidently", "bentoml", "httpx"):
         logging.getLogger(name).setLevel(logging.WARNING)
