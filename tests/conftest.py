@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
 
 from firstflight.workspace import Workspace, configure
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Point at a temporary workspace before any test file is imported: the service makes one."""
+    collected = tempfile.mkdtemp(prefix="firstflight-collect-")
+    os.environ["FIRSTFLIGHT_HOME"] = collected
+    config.add_cleanup(lambda: shutil.rmtree(collected, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -333,3 +333,17 @@ def executed_by_hand(root, *shown):
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(builder.text_of(notebook))
     return ws
+
+
+def test_folders_that_a_set_up_made_are_replaced_and_a_file_among_them_is_kept(tmp_path):
+    """`make test` or a first command may leave empty folders; `make course` must still start."""
+    root = tmp_path / "workspace"
+    for name in ("mlartifacts", "bentoml", "prefect"):
+        (root / name).mkdir(parents=True)
+    (root / "mlflow.db").write_text("somebody's runs")
+    with pytest.raises(WorkspaceError, match="was not deleted"):
+        workspaces.remove(Workspace(root))
+    assert (root / "mlflow.db").exists()
+    (root / "mlflow.db").unlink()
+    workspaces.remove(Workspace(root))
+    assert not root.exists()

@@ -34,6 +34,11 @@ def can_become_ours(root: Path) -> bool:
     return not inside or made_first <= inside <= known
 
 
+def made_and_unused(root: Path) -> bool:
+    """Tell whether a folder holds nothing but the empty folders that a tool's set-up makes."""
+    return can_become_ours(root) and not any(path.is_file() for path in root.rglob("*"))
+
+
 def usable(root: Path) -> bool:
     """Tell whether a folder is a workspace or can become one."""
     return not root.exists() or (root.is_dir() and (is_ours(root) or can_become_ours(root)))
@@ -74,7 +79,11 @@ def remove(ws: Workspace) -> None:
     """
     if not ws.root.exists():
         return
-    if PROJECT.is_relative_to(ws.root) or not ws.root.is_dir() or not is_ours(ws.root):
+    if (
+        PROJECT.is_relative_to(ws.root)
+        or not ws.root.is_dir()
+        or not (is_ours(ws.root) or made_and_unused(ws.root))
+    ):
         raise WorkspaceError(
             f"{ws.root} is not a workspace of the course and was not deleted: "
             "give the folder that FIRSTFLIGHT_HOME names, or delete it yourself."
