@@ -28,7 +28,7 @@ LESSONS = [path.stem for path in builder.sources(PROJECT)]
 
 def offline(log: Path) -> dict[str, str]:
     """Return the environment of a run that notes and refuses what is outside (test_offline.py)."""
-    here = str(Path(__file__).parent / "offline")
+    here = str(Path(__file__).parents[1] / "offline")
     return {**AS_STARTED, "PYTHONPATH": here, "FIRSTFLIGHT_NET_LOG": str(log)}
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-WATCH = Path(__file__).parent / "offline"
+WATCH = Path(__file__).parents[1] / "offline"
 
 
 def asked(code: str, tmp_path: Path) -> list[str]:
