@@ -5,6 +5,10 @@ class FirstFlightError(Exception):
     """Base of every error that the path raises on purpose."""
 
 
+class BusyError(FirstFlightError):
+    """Another command is changing the workspace."""
+
+
 class DropError(FirstFlightError):
     """An upstream drop is missing or is not what its description promises."""
 

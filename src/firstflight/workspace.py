@@ -79,6 +79,21 @@ class Workspace:
         return self.root / "clock.json"
 
     @property
+    def records(self) -> Path:
+        """What was decided, one numbered file an entry: deployments, verdicts, decisions."""
+        return self.root / "records"
+
+    @property
+    def lock_file(self) -> Path:
+        """Whoever changes the workspace holds this one."""
+        return self.root / "writer.lock"
+
+    @property
+    def temporary(self) -> Path:
+        """Files that are being written."""
+        return self.root / "tmp"
+
+    @property
     def process_file(self) -> Path:
         """The team's copy of ``process.toml``; absent until lesson 00 writes it."""
         return self.root / "process.toml"

@@ -1,0 +1,73 @@
+"""One writer at a time: a lock on the workspace that a dead process cannot keep.
+
+The lock is the operating system's (``flock``), so it ends with the process that holds it, however
+that ends. Readers need none: what they read is replaced in one step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from firstflight import files, workspace
+from firstflight.errors import BusyError
+
+PATIENCE = 60.0  # seconds; a rollback's preflight holds the lock for some
+_held = threading.local()
+
+
+@contextmanager
+def writing(what: str, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold the workspace for a change; inside a change that this thread is making, hold on.
+
+    Parameters
+    ----------
+    what : str
+        The command, for whoever has to wait: ``"promote"``.
+    patience : float
+        Seconds to wait for another writer.
+
+    Raises
+    ------
+    BusyError
+        If another command still holds it after that time.
+    """
+    ws = workspace.current()
+    depths: dict[str, int] = _held.__dict__.setdefault("depths", {})
+    key = str(ws.root)
+    if depths.get(key):
+        yield
+        return
+    ws.root.mkdir(parents=True, exist_ok=True)
+    # Not the soft kind, a file whose presence is the lock: that one survives its owner.
+    lock = FileLock(ws.lock_file, timeout=patience, preserve_lock_file=True, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BusyError(
+            f"{what} waited {patience:.0f} s for {holder()}, which is changing this workspace: "
+            "nothing was changed; try again when it is done."
+        ) from None
+    depths[key] = 1
+    try:
+        files.sweep()
+        note = {"pid": os.getpid(), "what": what}
+        files.write(ws.lock_file.with_suffix(".json"), json.dumps(note) + "\n")
+        yield
+    finally:
+        depths.pop(key)
+        lock.release()
+
+
+def holder() -> str:
+    """Return who holds the workspace, for a sentence."""
+    try:
+        note = json.loads(workspace.current().lock_file.with_suffix(".json").read_text())
+        return f"{note['what']!r} (process {note['pid']})"
+    except (OSError, ValueError, TypeError, KeyError):
+        return "another command"
