@@ -50,7 +50,7 @@ def shop(tmp_path_factory):
 def clean(shop):
     """Aliases and tags as the test found them, whatever it does."""
     yield shop
-    registry.repair(NAME)
+    deployments.settle(NAME)
     for alias in registry.aliases(NAME):
         registry.client().delete_registered_model_alias(NAME, alias)
     registry.client().set_registered_model_tag(NAME, "rollout_mode", "off")
@@ -58,7 +58,7 @@ def clean(shop):
         for key in registry.tags(NAME, version):
             if key.startswith(("gate.", "rollout.", "waiver.")):
                 registry.client().delete_model_version_tag(NAME, version, key)
-    for entry in registry.history(NAME):
+    for entry in history.entries(NAME):
         registry.client().delete_run(entry.run_id)
     clock.set_today("2013-04-01")
 
@@ -168,7 +168,7 @@ def test_what_is_not_proven_ships_only_with_a_waiver(clean):
     operations.run_gate(usecase, "1", drops)
     with pytest.raises(RolloutError, match="has no verdict at the gate"):
         operations.promote(usecase, "2", by="model_owner", reason="try")
-    assert registry.aliases(NAME) == {} and registry.history(NAME) == []
+    assert registry.aliases(NAME) == {} and history.entries(NAME) == []
     operations.promote(usecase, "1", by="model_owner", reason="passed")
     verdict = operations.run_gate(usecase, "2", drops)
     assert (verdict.verdict, verdict.decided_by) == ("hold", "better_than_live")
@@ -182,7 +182,7 @@ def test_what_is_not_proven_ships_only_with_a_waiver(clean):
     operations.waive(usecase, "2", by="model_owner", reason="fresh data is better data")
     entry = operations.promote(usecase, "2", by="model_owner", reason="waived")
     assert entry.after == {"live": "2", "previous": "1"}
-    assert [e.action for e in registry.history(NAME)] == ["promote", "waive", "promote"]
+    assert [e.action for e in history.entries(NAME)] == ["promote", "waive", "promote"]
     with pytest.raises(RolloutError, match="is live already"):
         operations.promote(usecase, "2", by="model_owner", reason="again")
 
@@ -200,47 +200,47 @@ def test_a_rollout_goes_step_by_step(clean):
     with pytest.raises(RolloutError, match="no candidate"):
         operations.start_canary(usecase, by="model_owner", reason="x")
     operations.start_shadow(usecase, "2", by="model_owner", reason="x")
-    assert registry.rollout(NAME) == ("shadow", 0.0)
+    assert history.serving(NAME) == ("shadow", 0.0)
     with pytest.raises(RolloutError, match="no shadow decision"):
         operations.start_canary(usecase, by="model_owner", reason="x")
     registry.set_tags(NAME, "2", {"rollout.shadow": "promote"})
     operations.start_canary(usecase, by="model_owner", reason="x")
     share = process.load().usecase(NAME).rollout.canary_share
-    assert registry.rollout(NAME) == ("canary", share)
+    assert history.serving(NAME) == ("canary", share)
     operations.abort(usecase, by="on_call", reason="it looks bad")
-    assert registry.aliases(NAME) == {"live": "1"} and registry.rollout(NAME) == ("off", 0.0)
+    assert registry.aliases(NAME) == {"live": "1"} and history.serving(NAME) == ("off", 0.0)
 
 
 # --- the history --------------------------------------------------------------------------------
 
 
 def test_the_history_answers_what_was_live_and_why(clean):
-    assert registry.at(NAME, D(2013, 8, 3)) is None
-    registry.change(NAME, "promote", after={"live": "1"}, reason="first", by="model_owner")
+    assert history.at(NAME, D(2013, 8, 3)) is None
+    deployments.change(NAME, "promote", after={"live": "1"}, reason="first", by="model_owner")
     clock.set_today("2013-08-05")
-    registry.change(
+    deployments.change(
         NAME, "promote", after={"live": "2", "previous": "1"}, reason="better", by="model_owner"
     )
-    assert registry.at(NAME, D(2013, 3, 31)) is None
-    assert registry.at(NAME, D(2013, 8, 4)).after["live"] == "1"
-    assert registry.at(NAME, D(2013, 8, 5)).after["live"] == "2"
-    table = registry.history_table(NAME)
+    assert history.at(NAME, D(2013, 3, 31)) is None
+    assert history.at(NAME, D(2013, 8, 4)).after["live"] == "1"
+    assert history.at(NAME, D(2013, 8, 5)).after["live"] == "2"
+    table = history.table(NAME)
     assert table["date"].tolist() == ["2013-04-01", "2013-08-05"]
 
 
 def test_a_change_without_reason_or_of_an_unknown_version_changes_nothing(clean):
     for options in ({"reason": " ", "by": "model_owner"}, {"reason": "x", "by": ""}):
         with pytest.raises(RegistryError, match="needs a reason and a role"):
-            registry.change(NAME, "promote", after={"live": "1"}, **options)
+            deployments.change(NAME, "promote", after={"live": "1"}, **options)
     with pytest.raises(RegistryError, match="no version or alias '77'"):
-        registry.change(NAME, "promote", after={"live": "77"}, reason="x", by="model_owner")
-    assert registry.aliases(NAME) == {} and registry.history(NAME) == []
+        deployments.change(NAME, "promote", after={"live": "77"}, reason="x", by="model_owner")
+    assert registry.aliases(NAME) == {} and history.entries(NAME) == []
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 3, 4, 5])
 def test_a_crash_at_any_step_serves_and_is_repaired(clean, monkeypatch, steps):
     """The process dies after `steps` writes; something serves, and the next command finishes."""
-    registry.change(NAME, "promote", after={"live": "1"}, reason="first", by="model_owner")
+    deployments.change(NAME, "promote", after={"live": "1"}, reason="first", by="model_owner")
     real, left = registry.client, [steps]
 
     class Crash(BaseException):
@@ -262,7 +262,7 @@ def test_a_crash_at_any_step_serves_and_is_repaired(clean, monkeypatch, steps):
 
     monkeypatch.setattr(registry, "client", Dying)
     with pytest.raises(Crash):
-        registry.change(
+        deployments.change(
             NAME,
             "promote",
             after={"live": "2", "previous": "1"},
@@ -271,12 +271,12 @@ def test_a_crash_at_any_step_serves_and_is_repaired(clean, monkeypatch, steps):
         )
     monkeypatch.setattr(registry, "client", real)
     assert registry.aliases(NAME)["live"] in {"1", "2"}
-    assert [e.phase for e in registry.history(NAME)] == ["done", "intent"]
-    repaired = registry.repair(NAME)
+    assert [e.phase for e in history.entries(NAME)] == ["done", "intent"]
+    repaired = deployments.settle(NAME)
     assert [e.n for e in repaired] == [2]
     assert registry.aliases(NAME) == {"live": "2", "previous": "1"}
-    assert [e.phase for e in registry.history(NAME)] == ["done", "done"]
-    assert registry.repair(NAME) == []
+    assert [e.phase for e in history.entries(NAME)] == ["done", "done"]
+    assert deployments.settle(NAME) == []
 
 
 # --- the command line ---------------------------------------------------------------------------
@@ -320,9 +320,9 @@ def test_the_commands_of_the_runbook(clean):
     ],
 )
 def test_bad_commands_get_one_sentence_and_change_nothing(clean, words, code, sentence):
-    before = (registry.aliases(NAME), len(registry.history(NAME)), registry.versions(NAME))
+    before = (registry.aliases(NAME), len(history.entries(NAME)), registry.versions(NAME))
     found = run(*words)
     assert found.exit_code == code
     text = " ".join((found.stdout + found.stderr).split())
     assert sentence in text and "Traceback" not in text
-    assert (registry.aliases(NAME), len(registry.history(NAME)), registry.versions(NAME)) == before
+    assert (registry.aliases(NAME), len(history.entries(NAME)), registry.versions(NAME)) == before

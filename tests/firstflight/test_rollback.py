@@ -49,7 +49,7 @@ def publish(version, first, last):
 
 
 def set_aliases(live, previous):
-    registry.change(
+    deployments.change(
         "flights", "alias", after={"live": live, "previous": previous}, by="test", reason="a start"
     )
 
@@ -67,7 +67,7 @@ def service(tmp_path_factory):
             FLIGHTS, operations.landed(FLIGHTS), day("2013-01-09"), day("2013-01-28"), version
         )
         registry.register(train.fit(FLIGHTS, taken, "logistic_regression"))
-    registry.change("flights", "promote", after={"live": GOOD}, by="test", reason="the first")
+    deployments.change("flights", "promote", after={"live": GOOD}, by="test", reason="the first")
     running = servers.service()
 
     def play(first, last):
@@ -281,8 +281,8 @@ def test_a_service_that_would_not_take_the_release_is_found(change, words):
 
 
 def everything():
-    entries = [(e.n, e.phase) for e in registry.history("flights")]
-    return registry.aliases("flights"), registry.rollout("flights"), entries
+    entries = [(e.n, e.phase) for e in history.entries("flights")]
+    return registry.aliases("flights"), history.serving("flights"), entries
 
 
 def go_back(url=None, by="on_call", reason="worse than the one before", **options):
@@ -316,7 +316,7 @@ def test_who_may_not_changes_nothing(url, options, words):
 
 
 def test_without_a_previous_release_there_is_nothing_to_go_back_to(url):
-    registry.change("flights", "alias", after={"previous": None}, by="test", reason="none")
+    deployments.change("flights", "alias", after={"previous": None}, by="test", reason="none")
     before = everything()
     with pytest.raises(RollbackRefused, match="no previous release"):
         go_back(url)
@@ -328,7 +328,7 @@ def test_without_a_previous_release_there_is_nothing_to_go_back_to(url):
 
 def test_it_restores_proves_and_does_not_come_back(url):
     rows = as_json_rows(FLIGHTS.requests(landed(), TODAY, TODAY))
-    n = len(registry.history("flights"))
+    n = len(history.entries("flights"))
     with traffic.Steady(url, rows) as caller:
         done = go_back(url)
     assert caller.failed == 0 and caller.n > 0 and set(caller.by_release) <= {GOOD, BAD}
@@ -337,7 +337,7 @@ def test_it_restores_proves_and_does_not_come_back(url):
     assert done.proof.ok
     assert registry.aliases("flights") == {"live": GOOD}
 
-    entry = registry.history("flights")[-1]
+    entry = history.entries("flights")[-1]
     assert (entry.action, entry.phase, entry.n) == ("rollback", "done", n + 1)
     assert [c["ok"] for c in entry.details["preflight"]] == [True] * 5
     kept = registry.client().get_run(entry.run_id).data.tags["proof"]
@@ -352,7 +352,7 @@ def test_the_owner_may_force_and_it_is_recorded(url):
     with changed(state_file(), None):
         done = go_back(by="model_owner", force=True)
     assert done.forced and done.restored == GOOD and done.proof is None
-    details = registry.history("flights")[-1].details
+    details = history.entries("flights")[-1].details
     assert details["forced"] is True
     assert [c["name"] for c in details["preflight"] if not c["ok"]] == ["state"]
 
@@ -364,7 +364,7 @@ def test_force_without_need_is_no_force(url):
 def test_one_that_was_cut_off_is_finished_and_proven_by_the_next(url):
     checks = rollback.preflight(FLIGHTS, GOOD, landed())
     begun = registry.Deployment(
-        n=len(registry.history("flights")) + 1,
+        n=len(history.entries("flights")) + 1,
         date=TODAY,
         action="rollback",
         before={"live": BAD, "previous": GOOD},
@@ -381,18 +381,18 @@ def test_one_that_was_cut_off_is_finished_and_proven_by_the_next(url):
     assert registry.aliases("flights") == begun.before, "what served goes on serving"
     with pytest.raises(RollbackRefused):
         go_back(url, by="intern")
-    assert registry.history("flights")[-1].phase == "intent", "who may not repairs nothing either"
+    assert history.entries("flights")[-1].phase == "intent", "who may not repairs nothing either"
 
     done = go_back(url, reason="again")
     assert (done.left, done.restored, done.entry) == (BAD, GOOD, begun.n) and done.proof.ok
     assert registry.aliases("flights") == {"live": GOOD}
-    last = registry.history("flights")[-1]
+    last = history.entries("flights")[-1]
     assert (last.n, last.phase, last.reason) == (begun.n, "done", "cut off")
 
 
 def test_any_other_change_finishes_it_too(url):
     begun = registry.Deployment(
-        n=len(registry.history("flights")) + 1,
+        n=len(history.entries("flights")) + 1,
         date=TODAY,
         action="rollback",
         before={"live": BAD, "previous": GOOD},
@@ -401,9 +401,9 @@ def test_any_other_change_finishes_it_too(url):
         by="on_call",
     )
     registry._write_intent("flights", begun)
-    entry = registry.change("flights", "alias", after={}, by="test", reason="something else")
+    entry = deployments.change("flights", "alias", after={}, by="test", reason="something else")
     assert entry.before == {"live": GOOD} and entry.n == begun.n + 1
-    assert all(e.phase == "done" for e in registry.history("flights"))
+    assert all(e.phase == "done" for e in history.entries("flights"))
 
 
 # --- proof --------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def rows(shop):
 def switch(live, candidate=None, mode="off", share=0.0, url=None):
     """Let the registry name these versions, and wait until the service holds them."""
     after = {"live": live, "candidate": candidate, "previous": None}
-    registry.change(NAME, "alias", after=after, mode=mode, share=share, by="test", reason="test")
+    deployments.change(NAME, "alias", after=after, mode=mode, share=share, by="test", reason="test")
     if url is not None:
         wanted = {"live": live} | ({"candidate": candidate} if candidate else {})
         traffic.wait_until(url, mode=mode, **wanted)
