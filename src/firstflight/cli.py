@@ -18,7 +18,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -58,7 +57,7 @@ def command(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
                 return function(*args, **kwargs)
             except Exception as error:
                 if os.environ.get("FIRSTFLIGHT_TRACEBACK") == "1" or isinstance(
-                    error, (typer.Exit, click.exceptions.ClickException, click.exceptions.Abort)
+                    error, (typer.Exit, typer.Abort, typer.BadParameter)
                 ):
                     raise
                 Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False).print(
