@@ -44,9 +44,9 @@ from arch.bootstrap import CircularBlockBootstrap
 from numpy.typing import ArrayLike, NDArray
 
 BLOCK_DAYS = 3
-"""Block length where no decision is given; that of the committed ``process.toml``."""
-AUTOCORRELATION = 0.3
-"""Lag-1 autocorrelation where no decision is given; that of the committed ``process.toml``."""
+"""Block length where no decision is given: what the committed ``process.toml`` decides."""
+AUTOCORRELATION = 0.4
+"""Lag-1 autocorrelation where no decision is given: what the committed ``process.toml`` decides."""
 
 PATHS = 20_000
 """Simulated series: the 97.5% point is then known to about 2%."""
@@ -251,8 +251,8 @@ def boundary(
         One value a day, in standard errors.
     """
     rng = np.random.default_rng(SEED + 1)
-    # Both sides of a symmetric series are used: twice as many paths for the rare early crossings.
-    series = autoregression(2 * PATHS, max_days, autocorrelation, rng)
+    # Both sides of each symmetric series are used: the early crossings are rare.
+    series = autoregression(PATHS, max_days, autocorrelation, rng)
     inside = np.ones((2, len(series)), dtype=bool)
     crossed = 0
     values = []

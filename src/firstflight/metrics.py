@@ -203,7 +203,8 @@ def difference_arms(
     The arms are different rows of the same days, as in a canary. Each day contributes the
     difference of its two arm means, weighted by its rows in both arms: the arms are compared
     within a day only, so a share that is raised on a calm day does not flatter the candidate. Days
-    on which one arm has no row say nothing and are left out, of ``n_rows`` and ``n_days`` too. Parameters and errors as in `interval`.
+    on which one arm has no row say nothing and are left out, of ``n_rows`` and ``n_days`` too.
+    Parameters and errors as in `interval`.
     """
     days_a, (sums_a, rows_a) = _by_day(dates_a, np.asarray(loss_a, dtype=float), least=1)
     days_b, (sums_b, rows_b) = _by_day(dates_b, np.asarray(loss_b, dtype=float), least=1)

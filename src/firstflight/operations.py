@@ -110,9 +110,7 @@ def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
         on=list(usecase.key),
     )
     rules = process.load().usecase(usecase.name)
-    verdict = gate.judge(
-        rows, rules.metric, rules.gate, budgets(candidate), today=drops.today
-    )
+    verdict = gate.judge(rows, rules.metric, rules.gate, budgets(candidate), today=drops.today)
     registry.set_tags(usecase.name, version, {**verdict.tags(), "gate.against": against})
     registry.client().log_text(
         registry.run_of(usecase.name, version),

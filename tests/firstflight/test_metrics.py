@@ -12,7 +12,7 @@ from firstflight.metrics import (
     calibration,
     difference,
     difference_arms,
-    ece,
+
     interval,
     row_loss,
 )
