@@ -44,9 +44,9 @@ from arch.bootstrap import CircularBlockBootstrap
 from numpy.typing import ArrayLike, NDArray
 
 BLOCK_DAYS = 3
-"""Block length where no decision is given: what the committed ``process.toml`` decides."""
-AUTOCORRELATION = 0.4
-"""Lag-1 autocorrelation where no decision is given: what the committed ``process.toml`` decides."""
+"""Block length where no decision is given: that of the gate in the committed ``process.toml``."""
+AUTOCORRELATION = 0.3
+"""Lag-1 autocorrelation where no decision is given, from the same place."""
 
 PATHS = 20_000
 """Simulated series: the 97.5% point is then known to about 2%."""
@@ -54,7 +54,7 @@ MANY_DAYS = 120
 """With more days than this the critical value hardly moves, and that of this many is taken."""
 SEED = 19870301
 """Of the simulation, fixed: a critical value is a table, not a draw."""
-SPENDING = 2.0
+SPENDING = 1.5
 """Exponent of the spending function; see `boundary`."""
 
 
