@@ -67,29 +67,36 @@ def write(
 
 
 @contextlib.contextmanager
-def folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; what is in it at the end becomes `path`, in one step.
+def scratch(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, on the disk of `path` and with its name.
 
-    If `path` is there already, the new folder is dropped. If the block fails, nothing is left.
+    What the block does not move away is removed at its end, or by `sweep` after a kill.
 
     Raises
     ------
     StorageError
-        If the disk does not take it.
+        If the disk does not take what the block writes.
     """
     part: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(dir=_folder(path, None), prefix=f"{os.getpid()}-"))
-        yield part
-        if not path.exists():
-            part.chmod(0o755)
-            part.replace(path)
+        inside = part / path.name
+        inside.mkdir()
+        yield inside
     except OSError as error:
         raise not_written(path, error) from None
     finally:
         if part is not None:
             shutil.rmtree(part, ignore_errors=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file or folder to its place in one step."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+    except OSError as error:
+        raise not_written(target, error) from None
 
 
 def discard(path: Path) -> None:
