@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from firstflight import workspace
+from firstflight import files, locks, workspace
 from firstflight.drops import Drops
 from firstflight.errors import StateError
 from firstflight.usecase import UseCase
@@ -108,6 +108,11 @@ class Store(States):
             return _read(path, path.stat().st_mtime_ns).values
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise StateError(
+                f"{path} cannot be read ({error.strerror}): make it readable, or delete it and "
+                "publish the day's state again."
+            ) from None
 
 
 def state_file(usecase: str, feature_version: int, day: dt.date) -> Path:
@@ -146,29 +151,49 @@ def publish(
 ) -> list[State]:
     """Compute and publish the state of each date from `start` to `end`; return them.
 
-    Publishing a date again with the same data changes nothing. State of a future day cannot be
-    made: `drops` refuses to read past its today.
+    Publishing a date again with the same data changes nothing, and mends a file that was altered.
+    State of a future day cannot be made: `drops` refuses to read past its today.
+
+    Parameters
+    ----------
+    usecase : UseCase
+        Whose state.
+    drops : Drops
+        What is known, as of its today.
+    feature_version : int
+        Whose state of it.
+    start, end : date
+        Local days, both included.
+
+    Raises
+    ------
+    ClockError
+        If `end` is after the drops' today.
+    DropError, StateError
+        If the days before hold no data to make state of.
+    StorageError
+        If the disk does not take it; each file is the old or the new one.
     """
     table = usecase.features[feature_version].compute_state(drops, start, end)
     published = []
+    texts: dict[Path, bytes] = {}
     for day, values in by_date(table).items():
         state = State(
             usecase=usecase.name, feature_version=feature_version, date=day, values=values
         )
         state = state.model_copy(update={"digest": state.expected_digest()})
         path = state_file(usecase.name, feature_version, day)
-        text = state.model_dump_json(indent=1) + "\n"
-        if not path.exists() or path.read_text() != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_text(text)
-            part.replace(path)
+        texts[path] = (state.model_dump_json(indent=1) + "\n").encode()
         published.append(state)
+    with locks.writing("state"):
+        for path, text in texts.items():
+            if not path.exists() or path.read_bytes() != text:
+                files.write(path, text)
     return published
 
 
 def newest(usecase: str, feature_version: int, day: dt.date) -> dt.date | None:
     """Return the date of the newest state published up to this day, or None."""
     folder = state_file(usecase, feature_version, day).parent
-    dates = [dt.date.fromisoformat(path.stem) for path in folder.glob("*.json")]
+    dates = [dt.date.fromisoformat(path.stem) for path in folder.glob("????-??-??.json")]
     return max((d for d in dates if d <= day), default=None)
