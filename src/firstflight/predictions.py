@@ -14,7 +14,7 @@ import pandas as pd
 from firstflight import metrics, workspace
 from firstflight.drops import Drops
 from firstflight.errors import FirstFlightError
-from firstflight.process import Resampling
+from firstflight.process import IntervalRules
 from firstflight.release import Release
 from firstflight.state import States, by_date
 from firstflight.usecase import UseCase
@@ -32,7 +32,7 @@ class Online:
     coverage : float
         Share of them whose label has arrived.
     loss : metrics.Interval or None
-        Mean loss with its day-block interval; None with labels of fewer than two days.
+        Mean loss with its interval; None with labels of fewer than two days.
     calibration : float
         Mean prediction minus mean label, on the labelled rows.
     state_missing : float
@@ -116,7 +116,7 @@ def joined(usecase: UseCase, drops: Drops, start: dt.date, end: dt.date) -> pd.D
     return rows.merge(labels, on=list(usecase.key), how="left", validate="m:1")
 
 
-def online(rows: pd.DataFrame, metric: str, rules: Resampling) -> list[Online]:
+def online(rows: pd.DataFrame, metric: str, rules: IntervalRules) -> list[Online]:
     """Return how each release did, per role, from joined predictions."""
     found = []
     for (version, role), part in rows.groupby(["version", "role"], sort=True):
@@ -126,9 +126,7 @@ def online(rows: pd.DataFrame, metric: str, rules: Resampling) -> list[Online]:
             loss = metrics.interval(
                 metrics.row_loss(metric, known["label"], known["prediction"]),
                 known["date"],
-                n=rules.bootstrap,
-                confidence=rules.confidence,
-                seed=rules.seed,
+                **rules.how,
             )
         found.append(
             Online(

@@ -62,17 +62,25 @@ class Retention(_Section):
     state_days: Days
 
 
-class RollbackRules(_Section):
-    """Which roles may roll back, and which may do so against a failed preflight."""
+class Permissions(_Section):
+    """Which roles may do what; asked where the change is written.
 
-    who: Names
-    may_force: Names
+    ``force_rollback`` is to switch against a failed preflight.
+    """
+
+    promote: Names
+    shadow: Names
+    canary: Names
+    abort: Names
+    waive: Names
+    withdraw: Names
+    rollback: Names
+    force_rollback: Names
 
 
 class WaiverRules(_Section):
-    """Which roles may waive a verdict, and which verdicts can be waived at all."""
+    """Which verdicts can be waived at all."""
 
-    who: Names
     may_waive: Annotated[
         tuple[Literal["hold", "fail"], ...],
         Field(description='a list of "hold" and "fail", or an empty list', strict=False),
@@ -80,17 +88,41 @@ class WaiverRules(_Section):
 
 
 class Resampling(_Section):
-    """How an interval is made; see `firstflight.metrics`."""
+    """How a standard error is drawn; see `firstflight.intervals`."""
 
     bootstrap: Annotated[int, Field(description="a whole number, 100 or more", ge=100)]
-    confidence: Annotated[float, _number("a share from 0.5 to 0.999", ge=0.5, le=0.999)]
     seed: Annotated[int, Field(description="a whole number, 0 or more", ge=0)]
 
 
-class GateRules(Resampling):
+class Dependence(_Section):
+    """How strongly following days are alike; see `firstflight.intervals`."""
+
+    block_days: Days
+    autocorrelation: Annotated[float, _number("a number from 0 to 0.9", ge=0, le=0.9)]
+
+
+class IntervalRules(Resampling, Dependence):
+    """How an interval is made that is looked at once."""
+
+    confidence: Annotated[float, _number("a share from 0.5 to 0.999", ge=0.5, le=0.999)]
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """The keywords of `firstflight.metrics.interval` and its two differences."""
+        return {
+            "n": self.bootstrap,
+            "confidence": self.confidence,
+            "seed": self.seed,
+            "block_days": self.block_days,
+            "autocorrelation": self.autocorrelation,
+        }
+
+
+class GateRules(IntervalRules):
     """Rules of the offline gate. Losses and biases are in the unit of the metric or the label."""
 
     window_days: TwoDays
+    window_age_max_days: Days
     min_days: TwoDays
     min_rows: Whole
     must_beat: Annotated[Literal["naive"], Field(description='"naive"')]
@@ -114,7 +146,7 @@ class GateRules(Resampling):
         return self
 
 
-class StageRules(_Section):
+class StageRules(Dependence):
     """Rules of one stage of a rollout. A difference is candidate minus live, in mean loss."""
 
     min_days: TwoDays
@@ -123,6 +155,7 @@ class StageRules(_Section):
     min_coverage: Share
     promote_below: Annotated[float, _number("a number")]
     abort_above: Annotated[float, _number("a number")]
+    undecided: Literal["abort", "continue"]
 
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> Self:
@@ -137,6 +170,7 @@ class RolloutRules(Resampling):
     """Rules of a rollout: first in the shadow, then for a share of the traffic."""
 
     canary_share: Annotated[float, _number("a share above 0 and below 1", gt=0, lt=1)]
+    error_max: Annotated[float, _number("a share from 0.001 to 0.2", ge=0.001, le=0.2)]
     shadow: StageRules
     canary: StageRules
 
@@ -151,7 +185,7 @@ class AlertSeverity(_Section):
     feature_drift: Severity
 
 
-class AlertRules(Resampling):
+class AlertRules(IntervalRules):
     """Thresholds of the monitor; `firstflight.monitor` says what each of them limits."""
 
     severity: AlertSeverity
@@ -205,7 +239,7 @@ class Process(_Section):
     owners: Annotated[dict[str, Text], Field(description="a table of role = team", min_length=1)]
     state: StateRules
     retention: Retention
-    rollback: RollbackRules
+    permissions: Permissions
     waiver: WaiverRules
     usecases: Annotated[
         dict[str, UseCaseRules], Field(description="a table per use case", min_length=1)
@@ -215,9 +249,7 @@ class Process(_Section):
     @model_validator(mode="after")
     def _roles_have_owners(self) -> Self:
         roles = {
-            "rollback.who": self.rollback.who,
-            "rollback.may_force": self.rollback.may_force,
-            "waiver.who": self.waiver.who,
+            f"permissions.{key}": getattr(self.permissions, key) for key in Permissions.model_fields
         }
         for key, names in roles.items():
             for name in names:
