@@ -307,10 +307,14 @@ print(sorted(after))
 MAKES_A_HOME = {"firstflight.flow", "firstflight.service"}
 
 
-def test_an_import_makes_no_folder_and_sets_no_variable(tmp_path):
+def test_an_import_makes_no_folder_and_sets_no_variable(tmp_path, tmp_path_factory):
     names = [m.name for m in pkgutil.walk_packages(firstflight.__path__, "firstflight.")]
     ws = Workspace(tmp_path / "not" / "there")
-    home = {"HOME": str(tmp_path / "home"), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    home = {
+        "HOME": str(tmp_path / "home"),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MPLCONFIGDIR": str(tmp_path_factory.mktemp("fonts")),  # matplotlib lists them at import
+    }
     done = run(IMPORT, ws, home, *sorted(set(names) - MAKES_A_HOME), cwd=tmp_path)
     assert done.stdout == "[]\n", done.stderr
     assert list(tmp_path.iterdir()) == []
