@@ -62,6 +62,18 @@ class Retention(_Section):
     state_days: Days
 
 
+class ServiceRules(_Section):
+    """What the service takes, and from whom; see `firstflight.guard`."""
+
+    hosts: Names
+    max_days_from_today: Days
+    max_body_mb: Positive
+    max_rows: Whole
+    max_concurrent: Whole
+    retry_after_seconds: Whole
+    body_seconds: Positive
+
+
 class RollbackRules(_Section):
     """Which roles may roll back, and which may do so against a failed preflight."""
 
@@ -204,6 +216,7 @@ class Process(_Section):
 
     owners: Annotated[dict[str, Text], Field(description="a table of role = team", min_length=1)]
     state: StateRules
+    service: ServiceRules
     retention: Retention
     rollback: RollbackRules
     waiver: WaiverRules
