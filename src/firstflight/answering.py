@@ -307,7 +307,6 @@ class Answering:
             "answered": self.counts["answered"],
             "log_failures": self.log.failed,
             "shadow_failures": self.counts["shadow_failures"],
-        
         }
 
     def _about(self, release: Release) -> dict[str, Any]:

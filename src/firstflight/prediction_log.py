@@ -95,22 +95,30 @@ class PredictionLog:
                 taken.append(self._waiting.get())
             last = taken[-1] is None
             parts = [part for part in taken if part is not None]
-            lines = b"".join(
-                [to_json(record) + b"\n" for records, _ in parts for record in records]
-            )
-            n = sum(len(records) for records, _ in parts)
+            content = [_as_lines(records) for records, _ in parts]
             try:
-                if lines:
-                    _append(self.path, lines)
-                self.written += n
-                written = True
+                _append(self.path, b"".join(filter(None, content)))
             except OSError:
-                self.failed += n
-                written = False
-                if self.failed == n:  # once is enough for people; the status counts them all
-                    logger.exception("Predictions could not be written down; answering goes on.")
-            for _, done in parts:
-                done.set_result(written)
+                content = [None] * len(parts)
+                self._fail("Predictions could not be written down; answering goes on.")
+            for (records, done), text in zip(parts, content, strict=True):
+                if text is None:
+                    self.failed += len(records)
+                else:
+                    self.written += len(records)
+                done.set_result(text is not None)
+
+    def _fail(self, sentence: str) -> None:
+        if self.failed == 0:  # once is enough for people; the status counts them all
+            logger.exception(sentence)
+
+
+def _as_lines(records: Sequence[Mapping[str, Any]]) -> bytes | None:
+    try:
+        return b"".join([to_json(record) + b"\n" for record in records])
+    except ValueError:  # a value that is not JSON; the lines beside it are written
+        logger.exception("Predictions could not be written as JSON; answering goes on.")
+        return None
 
 
 def _append(path: Path, lines: bytes) -> None:

@@ -164,7 +164,9 @@ def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = Non
     def service_follows() -> str:
         assert url is not None
         try:
-            reply = httpx.post(f"{url}/status", json={}, timeout=10).raise_for_status()
+            reply = httpx.post(
+                f"{url}/status", json={}, timeout=10, trust_env=False
+            ).raise_for_status()
         except httpx.HTTPError as error:
             raise RollbackRefused(
                 f"the service at {url} does not answer ({type(error).__name__}): start it, or "
@@ -276,7 +278,7 @@ def prove(
     n, begun = len(frozen), time.perf_counter()
     if frozen.empty:
         return Proof(n=0, problem=f"no request is known that version {version} answered as live")
-    with httpx.Client(base_url=url, timeout=timeout) as http:
+    with httpx.Client(base_url=url, timeout=timeout, trust_env=False) as http:
         try:
             while (held := _live(http)) != version:
                 if time.perf_counter() - begun > timeout:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
 import hashlib
 import importlib
-import inspect
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -16,6 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from firstflight import fingerprint
 from firstflight.drops import Drops, Source
 from firstflight.errors import FirstFlightError
 
@@ -66,10 +64,16 @@ class FeatureSet:
 
     @property
     def code_digest(self) -> str:
-        """Digest of the feature code, blind to comments and layout (16 hex digits)."""
-        trees = [ast.dump(ast.parse(textwrap.dedent(inspect.getsource(f)))) for f in self.code]
+        """Digest of the feature code (16 hex digits), the same on every Python that runs it.
+
+        It changes with every edit of `code`, `columns`, `categorical` or `settings` that can change
+        a feature: another operation, constant, column name, called function, default, decorator or
+        order of statements. It does not change with comments, layout, docstrings, annotations, or
+        a consistent new name for a parameter or local variable (see `firstflight.fingerprint`).
+        It sees the functions in `code` and the constants in `settings`, not what they call.
+        """
         names = [repr(self.columns), repr(self.categorical), repr(sorted(self.settings.items()))]
-        text = "\n".join([*names, *trees])
+        text = "\n".join([*names, *(fingerprint.of(function) for function in self.code)])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from firstflight.drops import Drops
 from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, days, table
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
+
+if TYPE_CHECKING:  # recipes import what they need: who asks for the contract alone pays for none
+    from sklearn.pipeline import Pipeline
 
 LATE_MINUTES = 15  # the US Department of Transportation's definition of a late arrival
 LEAD_HOURS = 2  # predictions are asked this long before the scheduled departure
@@ -113,7 +110,9 @@ def trailing_late_rate(drops: Drops, start: dt.date, end: dt.date, lag: int) -> 
     parts = []
     for entity in ("origin", "carrier"):
         by_day = flown.groupby(["date", entity])["late"].agg(["sum", "count"]).unstack(entity)
-        window = by_day.reindex(calendar).fillna(0).rolling(STATE_DAYS, min_periods=1).sum().shift(lag)
+        window = (
+            by_day.reindex(calendar).fillna(0).rolling(STATE_DAYS, min_periods=1).sum().shift(lag)
+        )
         rate = window["sum"] / window["count"].where(window["count"] >= STATE_MIN_FLIGHTS)
         by_key = rate.loc[pd.Timestamp(start) :].rename_axis(index="date", columns="key")
         parts.append(by_key.stack().rename("value").reset_index().assign(column=entity))
@@ -173,6 +172,12 @@ def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
 
 def logistic_regression(features: FeatureSet) -> Pipeline:
     """Return a plain first model: one-hot categories, scaled numbers, medians for the missing."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
     numbers = [c for c in features.columns if c not in features.categorical]
     return make_pipeline(
         make_column_transformer(
@@ -185,6 +190,11 @@ def logistic_regression(features: FeatureSet) -> Pipeline:
 
 def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
     """Return small boosted trees; they keep missing values as they are."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
     numbers = [c for c in features.columns if c not in features.categorical]
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
     return make_pipeline(
