@@ -62,6 +62,18 @@ class Retention(_Section):
     state_days: Days
 
 
+class ServiceRules(_Section):
+    """What the service takes, and from whom; see `firstflight.guard`."""
+
+    hosts: Names
+    max_days_from_today: Days
+    max_body_mb: Positive
+    max_rows: Whole
+    max_concurrent: Whole
+    retry_after_seconds: Whole
+    body_seconds: Positive
+
+
 class Permissions(_Section):
     """Which roles may do what; asked where the change is written.
 
@@ -238,6 +250,7 @@ class Process(_Section):
 
     owners: Annotated[dict[str, Text], Field(description="a table of role = team", min_length=1)]
     state: StateRules
+    service: ServiceRules
     retention: Retention
     permissions: Permissions
     waiver: WaiverRules
