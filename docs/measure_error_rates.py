@@ -46,8 +46,8 @@ INTRODUCTION = {
     "Wanted: 0.93 to 0.97. The last rows are real days.",
     "rollout": "Share of candidates exactly at the limit (in a canary the margin for promoting, "
     "0 for aborting) that are decided on wrongly over a stage. Wanted: at most 0.05 each.",
-    "power": "Decisions under daily looks, by how much the candidate is better; - is not within the "
-    "stage. In a canary a candidate that is better by 0 is inside the margin, so promoting it is "
+    "power": "Decisions under daily looks, by how much the candidate is better; - is not within "
+    "the stage. In a canary a candidate that is better by 0 is inside the margin; promoting it is "
     "right.",
     "gate": "Equal models (candidate and live swapped on spells of days) on real windows.",
 }
