@@ -42,6 +42,7 @@ def trailing_air_time(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFram
     """
     first = start - dt.timedelta(days=STATE_DAYS)
     flown = drops.read("flights", first, end, lookback=True).dropna(subset="air_time")
+    flights.require_outcomes(flown, first, end)
     # Whole minutes as 64-bit floats: their sums are exact, whatever day the window begins with.
     flown = flown.assign(key=route(flown), air_time=flown["air_time"].astype(float))
     by_day = flown.groupby(["date", "key"])["air_time"].agg(["sum", "count"]).unstack("key")

@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from firstflight.drops import Drops
+from firstflight.errors import StateError
 from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, days, table
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
 
@@ -88,6 +89,15 @@ def weather_known(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
     return weather[["origin", "time_hour", *WEATHER_FIELDS]]
 
 
+def require_outcomes(flown: pd.DataFrame, first: dt.date, end: dt.date) -> None:
+    """Refuse to make state of days of which no outcome is known."""
+    if flown.empty:
+        raise StateError(
+            f"No outcome of a flight from {first} to {end} is known, so there is nothing to make "
+            "state of: land the month that has them, and ask upstream if it has none."
+        )
+
+
 def trailing_late_rate(drops: Drops, start: dt.date, end: dt.date, lag: int) -> pd.DataFrame:
     """Return each origin's and carrier's late rate over seven days that end `lag` days before.
 
@@ -105,6 +115,7 @@ def trailing_late_rate(drops: Drops, start: dt.date, end: dt.date, lag: int) -> 
     """
     first = start - dt.timedelta(days=STATE_DAYS + lag)
     flown = drops.read("flights", first, end, lookback=True).dropna(subset="arr_delay")
+    require_outcomes(flown, first, end)
     flown = flown.assign(late=flown["arr_delay"] >= LATE_MINUTES)
     calendar = pd.date_range(first, end, unit="s")
     parts = []
