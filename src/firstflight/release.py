@@ -21,8 +21,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from firstflight import scoring
 from firstflight import usecase as usecases
 from firstflight.errors import ReleaseError
+from firstflight.scoring import Scorer
 from firstflight.state import States
 from firstflight.train import Fitted
 from firstflight.usecase import FeatureSet, UseCase, predict
@@ -52,6 +54,8 @@ class Release:
         Frozen requests with their state and the answers this release gave when it was made.
     digest : str
         Digest of all its files (16 hex digits).
+    scorer : Scorer
+        How the estimator is asked, with or without a DataFrame; the answers are the same.
     """
 
     usecase: UseCase
@@ -61,19 +65,37 @@ class Release:
     reference: pd.DataFrame
     golden: dict
     digest: str
+    scorer: Scorer
 
     @property
     def feature_version(self) -> int:
         """The feature version that it was fitted on and must be served with."""
         return int(self.about["feature_version"])
 
-    def features(self, requests: pd.DataFrame, states: States) -> pd.DataFrame:
-        """Return the features of these requests, computed by this release's feature version."""
+    def features(self, requests: Any, states: States) -> Any:
+        """Return the features of these requests, computed by this release's feature version.
+
+        Parameters
+        ----------
+        requests : DataFrame or mapping of str to ndarray
+        states : States
+
+        Returns
+        -------
+        DataFrame or dict of str to ndarray
+            Of the kind that was given.
+        """
         return self.usecase.features[self.feature_version].build(requests, states.lookup)
 
-    def predict(self, requests: pd.DataFrame, states: States) -> np.ndarray:
-        """Return one prediction a request, shape (n_requests,)."""
-        return predict(self.usecase, self.estimator, self.features(requests, states))
+    def predict(self, requests: Any, states: States) -> np.ndarray:
+        """Return one prediction per request, shape (n_requests,).
+
+        Parameters
+        ----------
+        requests : DataFrame or mapping of str to ndarray
+        states : States
+        """
+        return self.scorer(self.features(requests, states))
 
 
 def environment() -> dict[str, str]:
@@ -228,14 +250,17 @@ def load(uri: str, *, digest: str | None = None, version: str | None = None) -> 
             f"({', '.join(sorted(unknown))}): "
             "do not load it; find out where it came from."
         )
+    estimator = skops.io.load(path, trusted=list(case.trusted_types))
+    reference = pd.read_parquet(folder / "extra_files" / "reference.parquet")
     release = Release(
         usecase=case,
         version=version,
-        estimator=skops.io.load(path, trusted=list(case.trusted_types)),
+        estimator=estimator,
         about=about,
-        reference=pd.read_parquet(folder / "extra_files" / "reference.parquet"),
+        reference=reference,
         golden=json.loads((folder / "extra_files" / "golden.json").read_text()),
         digest=found,
+        scorer=scoring.scorer(case, estimator, reference[about["feature_columns"]]),
     )
     check_golden(uri, release)
     return release

@@ -11,9 +11,12 @@ import datetime as dt
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -76,23 +79,61 @@ class States:
     def _get(self, day: dt.date) -> Values | None:
         return self.by_date.get(day)
 
-    def ages(self, dates: pd.Series) -> pd.Series:
-        """Return the age in days of each request's state; missing where there is none."""
-        ages = {}
-        for day in pd.to_datetime(dates).unique():
-            found = self.at(day.date())
-            ages[day] = float("nan") if found is None else float((day.date() - found[0]).days)
-        return pd.to_datetime(dates).map(ages).astype(float)
+    def ages(self, dates: Any) -> Any:
+        """Return the age in days of each request's state; missing (nan) where there is none.
 
-    def lookup(self, column: str, dates: pd.Series, keys: pd.Series) -> pd.Series:
-        """Return the state of one column for each request, missing where there is none."""
-        values = pd.Series(float("nan"), index=keys.index, dtype=float)
-        stamps = pd.to_datetime(dates)
-        for day, rows in keys.groupby(stamps, sort=False):
-            found = self.at(pd.Timestamp(str(day)).date())
-            if found is not None:
-                values.loc[rows.index] = rows.map(dict(found[1].get(column, {}))).astype(float)
-        return values
+        Parameters
+        ----------
+        dates : Series or ndarray of datetime64, shape (n,)
+
+        Returns
+        -------
+        Series or ndarray of float, shape (n,)
+            Of the kind that was given.
+        """
+        days, of_row = _days(dates)
+        found = [self.at(day) for day in days]
+        ages = [
+            float("nan") if f is None else (d - f[0]).days for d, f in zip(days, found, strict=True)
+        ]
+        values = np.array(ages, dtype=float)[of_row]
+        return pd.Series(values, index=dates.index) if isinstance(dates, pd.Series) else values
+
+    def lookup(self, column: str, dates: Any, keys: Any) -> Any:
+        """Return the state of one column for each request; missing (nan) where there is none.
+
+        Parameters
+        ----------
+        column : str
+        dates : Series or ndarray of datetime64, shape (n,)
+        keys : Series or ndarray of str, shape (n,)
+
+        Returns
+        -------
+        Series or ndarray of float, shape (n,)
+            Of the kind of `keys`.
+        """
+        days, of_row = _days(dates)
+        found = [self.at(day) for day in days]
+        tables = [{} if f is None else f[1].get(column, {}) for f in found]
+        missing = float("nan")
+        values = np.array(
+            [
+                tables[day].get(key, missing)
+                for day, key in zip(of_row.tolist(), np.asarray(keys).tolist(), strict=True)
+            ],
+            dtype=float,
+        )
+        return pd.Series(values, index=keys.index) if isinstance(keys, pd.Series) else values
+
+
+def _days(dates: Any) -> tuple[list[dt.date], np.ndarray]:
+    """Return the different days, and for each row which of them it is of."""
+    plain = np.asarray(dates).astype("datetime64[D]")
+    if len(plain) == 1:  # one caller, one row: without the sorting
+        return plain.tolist(), np.zeros(1, dtype=int)
+    days, of_row = np.unique(plain, return_inverse=True)
+    return days.tolist(), of_row
 
 
 class Store(States):
@@ -101,11 +142,12 @@ class Store(States):
     def __init__(self, usecase: str, feature_version: int, max_age_days: int) -> None:
         super().__init__({}, max_age_days)
         self.usecase, self.feature_version = usecase, feature_version
+        self._folder = str(state_file(usecase, feature_version, dt.date.min).parent)
 
     def _get(self, day: dt.date) -> Values | None:
-        path = state_file(self.usecase, self.feature_version, day)
+        path = f"{self._folder}/{day}.json"
         try:
-            return _read(path, path.stat().st_mtime_ns).values
+            return _read(path, os.stat(path).st_mtime_ns).values
         except FileNotFoundError:
             return None
 
@@ -116,7 +158,8 @@ def state_file(usecase: str, feature_version: int, day: dt.date) -> Path:
 
 
 @functools.lru_cache(maxsize=1024)
-def _read(path: Path, mtime_ns: int) -> State:
+def _read(name: str, mtime_ns: int) -> State:
+    path = Path(name)
     try:
         state = State.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
+import functools
 import hashlib
 import importlib
-import inspect
-import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from firstflight import fingerprint
 from firstflight.drops import Drops, Source
 from firstflight.errors import FirstFlightError
 
-Lookup = Callable[[str, pd.Series, pd.Series], pd.Series]
-"""``lookup(column, dates, keys)`` returns the published state of one column, a value a row."""
+Columns = Mapping[str, np.ndarray]
+"""Rows as columns: arrays of one length by name. Days are ``datetime64[s]``, texts are objects."""
+
+Lookup = Callable[[str, Any, Any], Any]
+"""``lookup(column, dates, keys)`` returns the published state of one column, a value per row.
+
+It is given arrays and returns an array, or is given Series and returns a Series.
+"""
+
+Build = Callable[[Any, Lookup], Any]
 
 USECASES = ("flights", "air_time")
 
@@ -43,8 +50,9 @@ class FeatureSet:
         ``compute_state(drops, start, end)`` returns a frame with columns ``date``, ``column``,
         ``key`` and ``value``: the state as of the morning of each date.
     build : callable
-        ``build(requests, lookup)`` returns the features, shape (n_requests, len(columns)). The
-        same function makes training rows and answers single requests.
+        ``build(requests, lookup)`` returns the features, one column each of `columns`. The same
+        function makes training rows and answers single requests: `by_column` lets a function of
+        columns take a DataFrame too, and give one back.
     code : tuple of callables
         Every function whose change would change a feature; `code_digest` covers them.
     settings : mapping
@@ -56,17 +64,54 @@ class FeatureSet:
     categorical: tuple[str, ...]
     state_columns: tuple[str, ...]
     compute_state: Callable[[Drops, dt.date, dt.date], pd.DataFrame]
-    build: Callable[[pd.DataFrame, Lookup], pd.DataFrame]
+    build: Build
     code: tuple[Callable[..., Any], ...] = field(default=(), repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def code_digest(self) -> str:
-        """Digest of the feature code, blind to comments and layout (16 hex digits)."""
-        trees = [ast.dump(ast.parse(textwrap.dedent(inspect.getsource(f)))) for f in self.code]
+        """Digest of what the feature code means (16 hex digits).
+
+        It changes when a column, a setting or a statement of a function in `code` changes. It
+        stays when only comments, layout, docstrings, annotations or the names of local variables
+        change, and it is the same on every Python (`firstflight.fingerprint.meaning` says exactly
+        which edits count). It does not follow calls: a function that is called and may change a feature
+        must be in `code` as well. The frozen answers that a release repeats when it is loaded
+        stand beside it: they see a change of behaviour wherever it comes from.
+        """
         names = [repr(self.columns), repr(self.categorical), repr(sorted(self.settings.items()))]
-        text = "\n".join([*names, *trees])
+        text = "\n".join([*names, *(fingerprint.meaning(function) for function in self.code)])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def by_column(function: Build) -> Build:
+    """Let a function of columns take a DataFrame as well, and return the kind it was given.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(requests, lookup)``: from a mapping of arrays to a dict of arrays.
+
+    Returns
+    -------
+    callable
+        The same for arrays; for a DataFrame a DataFrame with its index.
+    """
+
+    @functools.wraps(function)
+    def build(requests: Any, lookup: Lookup) -> Any:
+        if not isinstance(requests, pd.DataFrame):
+            return function(requests, lookup)
+        features = function({name: requests[name].to_numpy() for name in requests}, lookup)
+        # Each with its own type: pandas would make text of arrays of objects.
+        return pd.DataFrame(
+            {
+                name: pd.Series(values, index=requests.index, dtype=values.dtype)
+                for name, values in features.items()
+            }
+        )
+
+    return build
 
 
 @dataclass(frozen=True)
@@ -138,14 +183,67 @@ def get(name: str) -> UseCase:
 
 
 def predict(usecase: UseCase, estimator: Any, features: pd.DataFrame) -> np.ndarray:
-    """Return one number a row: a probability (classification) or a value (regression).
+    """Return one number per row: a probability (classification) or a value (regression).
 
-    Rounded to 12 digits: a linear model's last bit depends on how many rows it is asked at once,
-    and equal questions must get equal answers.
+    Parameters
+    ----------
+    usecase : UseCase
+    estimator : sklearn estimator
+        A fitted pipeline.
+    features : DataFrame, shape (n_rows, n_features)
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+    """
+    return rounded(usecase, estimator, features)
+
+
+def rounded(usecase: UseCase, model: Any, features: Any) -> np.ndarray:
+    """Return what a model says of these rows, rounded to 12 digits.
+
+    A linear model's last bit depends on how many rows it is asked at once, and equal questions
+    must get equal answers.
     """
     if usecase.kind == "classification":
-        return np.round(np.asarray(estimator.predict_proba(features))[:, 1], 12)
-    return np.round(np.asarray(estimator.predict(features), dtype=float), 12)
+        return np.round(np.asarray(model.predict_proba(features))[:, 1], 12)
+    return np.round(np.asarray(model.predict(features), dtype=float), 12)
+
+
+def columns_of(contract: type[BaseModel], requests: Sequence[BaseModel]) -> dict[str, np.ndarray]:
+    """Return validated requests as columns, ready for `FeatureSet.build`.
+
+    Parameters
+    ----------
+    contract : type of BaseModel
+        What the requests are.
+    requests : sequence of BaseModel
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_requests,)
+        Whole numbers as int64, other numbers as float64 (missing: nan), days as
+        ``datetime64[s]``, texts as objects.
+    """
+    rows = [request.__dict__ for request in requests]
+    return {
+        name: np.array([row[name] for row in rows], dtype=dtype)
+        for name, dtype in _dtypes(contract).items()
+    }
+
+
+@functools.cache
+def _dtypes(contract: type[BaseModel]) -> dict[str, Any]:
+    kinds = {dt.date: "datetime64[s]", int: np.int64, float: np.float64}
+    dtypes: dict[str, Any] = {}
+    for name, spec in contract.model_fields.items():
+        types: set[Any] = {t for t in get_args(spec.annotation) if isinstance(t, type)}
+        types = types or {spec.annotation}
+        plain = types - {type(None)}
+        kind = kinds.get(plain.pop(), object) if len(plain) == 1 else object
+        # A whole number that may be missing is a float with nan.
+        dtypes[name] = np.float64 if kind is np.int64 and type(None) in types else kind
+    return dtypes
 
 
 def contract_bounds(usecase: UseCase) -> dict[str, tuple[float | None, float | None]]:

@@ -7,6 +7,7 @@ kind of model. What the two share is imported, so a change of it is a change of 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from firstflight.drops import Drops
 from firstflight.state import States, by_date
-from firstflight.usecase import FeatureSet, Lookup, UseCase
+from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, by_column
 from firstflight.usecases import flights
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
 
@@ -24,8 +25,8 @@ STATE_DAYS = 7
 STATE_MIN_FLIGHTS = 2  # one flight's headwind is not a route's
 
 
-def route(rows: pd.DataFrame) -> pd.Series:
-    """Return origin and destination as one key, such as ``"JFK-LAX"``."""
+def route(rows: Any) -> Any:
+    """Return origin and destination as one key, such as ``"JFK-LAX"``; of a frame or of columns."""
     return rows["origin"].astype(object) + "-" + rows["dest"].astype(object)
 
 
@@ -50,7 +51,8 @@ def trailing_air_time(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFram
     return table.assign(column=STATE)[["date", "column", "key", "value"]]
 
 
-def build(requests: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
+@by_column
+def build(requests: Columns, lookup: Lookup) -> dict[str, np.ndarray]:
     """Return the features: what the request says, and the route's mean of the last week."""
     features = flights.schedule_and_weather(requests)
     features[STATE] = lookup(STATE, requests["date"], route(requests))

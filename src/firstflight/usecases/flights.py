@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from firstflight.drops import Drops
-from firstflight.usecase import FeatureSet, Lookup, UseCase
+from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, by_column
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
 
 LATE_MINUTES = 15  # the US Department of Transportation's definition of a late arrival
@@ -119,22 +119,19 @@ def trailing_late_rate(drops: Drops, start: dt.date, end: dt.date, lag: int) -> 
     return pd.concat(parts, ignore_index=True)[["date", "column", "key", "value"]].dropna()
 
 
-def schedule_and_weather(requests: pd.DataFrame) -> pd.DataFrame:
+def schedule_and_weather(requests: Columns) -> dict[str, np.ndarray]:
     """Return the features that need nothing but the request itself."""
-    minutes = requests["sched_dep_time"] // 100 * 60 + requests["sched_dep_time"] % 100
-    features = pd.DataFrame(
-        {
-            "origin": requests["origin"].astype(object),
-            "carrier": requests["carrier"].astype(object),
-            "distance": requests["distance"].astype(float),
-            "sched_hour": minutes / 60,
-            "dow": pd.to_datetime(requests["date"]).dt.dayofweek.astype(float),
-            "n_sched_hour": requests["n_sched_hour"].astype(float),
-        }
-    )
-    for name in WEATHER_FIELDS:
-        features[name] = requests[name].astype(float)
-    return features
+    hours, minutes = requests["sched_dep_time"] // 100, requests["sched_dep_time"] % 100
+    days = requests["date"].astype("datetime64[D]").astype(np.int64)  # since 1970, a Thursday
+    return {
+        "origin": requests["origin"].astype(object),
+        "carrier": requests["carrier"].astype(object),
+        "distance": requests["distance"].astype(float),
+        "sched_hour": (hours * 60 + minutes) / 60,
+        "dow": ((days + 3) % 7).astype(float),  # 0 is Monday
+        "n_sched_hour": requests["n_sched_hour"].astype(float),
+        **{name: requests[name].astype(float) for name in WEATHER_FIELDS},
+    }
 
 
 def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
@@ -146,7 +143,7 @@ def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
         names = {entity: column for column, entity in columns.items()}
         return table.assign(column=table["column"].map(names))
 
-    def build(requests: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
+    def build(requests: Columns, lookup: Lookup) -> dict[str, np.ndarray]:
         features = schedule_and_weather(requests)
         for column, entity in columns.items():
             features[column] = lookup(column, requests["date"], requests[entity])
@@ -159,7 +156,7 @@ def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
         categorical=("origin", "carrier"),
         state_columns=tuple(columns),
         compute_state=compute_state,
-        build=build,
+        build=by_column(build),
         code=(weather_known, trailing_late_rate, schedule_and_weather, compute_state, build),
         settings={
             "late_minutes": LATE_MINUTES,
