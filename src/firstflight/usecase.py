@@ -75,8 +75,8 @@ class FeatureSet:
         It changes when a column, a setting or a statement of a function in `code` changes. It
         stays when only comments, layout, docstrings, annotations or the names of local variables
         change, and it is the same on every Python (`firstflight.fingerprint.meaning` says exactly
-        which edits count). It does not follow calls: a function that is called and may change a feature
-        must be in `code` as well. The frozen answers that a release repeats when it is loaded
+        which edits count). It does not follow calls: a function that is called and may change a
+        feature must be in `code` too. The frozen answers that a release repeats when it is loaded
         stand beside it: they see a change of behaviour wherever it comes from.
         """
         names = [repr(self.columns), repr(self.categorical), repr(sorted(self.settings.items()))]
