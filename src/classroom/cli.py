@@ -306,7 +306,7 @@ def _history(ws: Workspace) -> pd.DataFrame:
     # Imported late: it brings MLflow, which takes seconds.
     from firstflight import registry
 
-    return registry.history_table("flights")
+    return deployments.history_table("flights")
 
 
 if __name__ == "__main__":

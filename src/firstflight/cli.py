@@ -133,13 +133,13 @@ def history_command(
 
     day = _day(at)
     if day is None:
-        entries = registry.history(usecase)
+        entries = deployments.history(usecase)
         if as_json:
             return _print_json([e.model_dump(mode="json", exclude={"run_id"}) for e in entries])
-        table = registry.history_table(usecase)
+        table = deployments.history_table(usecase)
         _table(f"deployments of {usecase}", list(table.columns), table.to_numpy().tolist())
         return None
-    entry = registry.at(usecase, day)
+    entry = deployments.at(usecase, day)
     if as_json:
         return _print_json(entry and entry.model_dump(mode="json", exclude={"run_id"}))
     if entry is None:
@@ -148,7 +148,7 @@ def history_command(
     live = entry.after.get("live", "nothing")
     made_live = [
         e
-        for e in registry.history(usecase)
+        for e in deployments.history(usecase)
         if e.n <= entry.n and e.after.get("live") == live and e.before.get("live") != live
     ]
     cause = made_live[-1] if made_live else entry

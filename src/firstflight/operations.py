@@ -138,7 +138,7 @@ def verdict_of(usecase: str, version: str) -> gate.Verdict:
     )
 
 
-def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Deployment:
+def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> deployments.Deployment:
     """Let a version ship although it is not proven: by name, with a reason, in the history.
 
     Raises
@@ -157,7 +157,7 @@ def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Depl
         )
     registry.set_tags(usecase.name, version, {"waiver.by": waiver.by, "waiver.reason": reason})
     mode, share = registry.rollout(usecase.name)
-    return registry.change(
+    return deployments.change(
         usecase.name,
         "waive",
         after={},
@@ -165,7 +165,7 @@ def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Depl
         share=share,
         reason=f"version {version}: {verdict.verdict} ({verdict.decided_by}) waived: {reason}",
         by=by,
-        details={"verdict": registry.as_details(verdict)},
+        details={"verdict": deployments.as_details(verdict)},
     )
 
 
@@ -183,7 +183,7 @@ def _shippable(usecase: str, version: str) -> dict[str, str]:
     return tags
 
 
-def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Deployment:
+def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> deployments.Deployment:
     """Let a version predict beside live, logged and not returned."""
     version = registry.resolve(usecase.name, name)
     _shippable(usecase.name, version)
@@ -191,7 +191,7 @@ def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> regist
         raise RolloutError(
             f"{usecase.name} has nothing live to shadow: promote its first version instead."
         )
-    return registry.change(
+    return deployments.change(
         usecase.name, "shadow", after={"candidate": version}, mode="shadow", by=by, reason=reason
     )
 
@@ -205,7 +205,7 @@ def decide(usecase: UseCase, drops: Drops, *, since: dt.date | None = None) -> r
     aliases = registry.aliases(usecase.name)
     if mode == "off":
         raise RolloutError(f"{usecase.name} has no rollout in progress: start a shadow first.")
-    entered = [e for e in registry.history(usecase.name) if e.action == mode][-1].date
+    entered = [e for e in deployments.history(usecase.name) if e.action == mode][-1].date
     due = drops.today - dt.timedelta(days=1)
     rows = predictions.joined(usecase, drops, since or entered, due)
     roles = ("live", "shadow") if mode == "shadow" else ("live", "candidate")
@@ -228,7 +228,7 @@ def decide(usecase: UseCase, drops: Drops, *, since: dt.date | None = None) -> r
     return decision
 
 
-def start_canary(usecase: UseCase, *, by: str, reason: str) -> registry.Deployment:
+def start_canary(usecase: UseCase, *, by: str, reason: str) -> deployments.Deployment:
     """Let the candidate answer its share of the requests.
 
     Raises
@@ -244,7 +244,7 @@ def start_canary(usecase: UseCase, *, by: str, reason: str) -> registry.Deployme
             f"{tags.get('rollout.shadow', 'none')!r}): decide the shadow first."
         )
     share = process.load().usecase(usecase.name).rollout.canary_share
-    return registry.change(
+    return deployments.change(
         usecase.name, "canary", after={}, mode="canary", share=share, by=by, reason=reason
     )
 
@@ -256,7 +256,7 @@ def _candidate(usecase: UseCase) -> str:
     return aliases["candidate"]
 
 
-def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Deployment:
+def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> deployments.Deployment:
     """Make a version live; the one before it becomes ``previous``.
 
     Raises
@@ -278,7 +278,7 @@ def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.De
             f"{usecase.name} version {version} has no canary decision 'promote' (it has "
             f"{decided or 'none'!r}): roll it out by shadow and canary, or record a waiver."
         )
-    return registry.change(
+    return deployments.change(
         usecase.name,
         "promote",
         after={"live": version, "previous": live, "candidate": None},
@@ -287,10 +287,10 @@ def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.De
     )
 
 
-def abort(usecase: UseCase, *, by: str, reason: str) -> registry.Deployment:
+def abort(usecase: UseCase, *, by: str, reason: str) -> deployments.Deployment:
     """Take the candidate out; live answers everything again."""
     version = _candidate(usecase)
-    return registry.change(
+    return deployments.change(
         usecase.name,
         "abort",
         after={"candidate": None},
@@ -371,7 +371,7 @@ def online_loss(usecase: UseCase, version: str, drops: Drops, days: int = 28) ->
 def status(usecase: UseCase, drops: Drops) -> dict:
     """Return where each release is right now, for one screen."""
     name = usecase.name
-    history = registry.history(name)
+    history = deployments.history(name)
     mode, share = registry.rollout(name)
     releases = {}
     for alias, version in registry.aliases(name).items():

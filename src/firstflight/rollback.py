@@ -364,7 +364,7 @@ def rollback(
             )
         # Read before the switch: its own new answers would prove nothing.
         frozen = _frozen(usecase, target, drops, url)
-        entry = registry.change(
+        entry = deployments.change(
             usecase.name,
             "rollback",
             # The bad release does not become "previous": a second rollback must not bring it back.

@@ -66,7 +66,7 @@ class Held:
     """What the service holds at one moment; replaced whole, never changed."""
 
     releases: dict[str, Release] = field(default_factory=dict)  # by alias
-    mode: registry.Mode = "off"
+    mode: deployments.Mode = "off"
     share: float = 0.0
     refused: dict[str, str] = field(default_factory=dict)  # version: why
     registry_reachable: bool = False
