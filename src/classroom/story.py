@@ -21,7 +21,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from classroom import pictures
-from firstflight import metrics, operations, predictions, registry, workspace
+from firstflight import deployments, metrics, operations, predictions, workspace
 from firstflight import usecase as usecases
 
 START = dt.date(2013, 4, 1)

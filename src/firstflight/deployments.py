@@ -16,19 +16,15 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from firstflight import clock, locks, process, records, registry
+from firstflight import clock, database, evidence, locks, process, records, registry
 from firstflight.errors import NotAllowed, RegistryError, RolloutError
-from firstflight.records import Record
+from firstflight.records import Mode, Record
 
 ALIASES = ("live", "candidate", "previous")
 KIND = "deployments"
 REASON_LENGTH = 2000  # characters: MLflow's note, a log line and a terminal take that
-MIRRORED = "firstflight.deployment"  # MLflow's tag: the entry that its aliases follow
 
-Mode = Literal["off", "shadow", "canary"]
-Action = Literal[
-    "promote", "shadow", "canary", "abort", "waive", "withdraw", "rollback", "alias"
-]
+Action = Literal["promote", "shadow", "canary", "abort", "waive", "withdraw", "rollback", "alias"]
 PERMISSION: dict[str, str] = {
     "promote": "promote",
     "shadow": "shadow",
@@ -132,6 +128,17 @@ def newest(usecase: str) -> Deployment | None:
     return records.newest(usecase, KIND, Deployment)
 
 
+def entry(usecase: str, n: int) -> Deployment:
+    """Return the change of this number.
+
+    Raises
+    ------
+    RecordError
+        If there is none, or it is damaged.
+    """
+    return records.one(usecase, KIND, n, Deployment)
+
+
 def history(usecase: str) -> list[Deployment]:
     """Return every change of what serves, oldest first.
 
@@ -147,6 +154,34 @@ def at(usecase: str, day: dt.date) -> Deployment | None:
     """Return the last change up to this day: what was live, and why; None before the first."""
     until = [entry for entry in history(usecase) if entry.date <= day]
     return until[-1] if until else None
+
+
+def made_live(usecase: str, day: dt.date) -> tuple[Deployment, Deployment] | None:
+    """Return what was live on a day, and why.
+
+    Returns
+    -------
+    entry, cause : Deployment
+        The last change up to that day, and the one that made the release live that was live then
+        (or took the last one out). None before the first.
+    """
+    until = [entry for entry in history(usecase) if entry.date <= day]
+    if not until:
+        return None
+    live = until[-1].after.get("live")
+    causes = [e for e in until if e.after.get("live") == live and e.before.get("live") != live]
+    return until[-1], causes[-1] if causes else until[-1]
+
+
+def waiver_of(usecase: str, verdict: int) -> Deployment | None:
+    """Return the waiver of the verdict of this number, or None.
+
+    It is of this one verdict: a later one on the same version needs its own.
+    """
+    for entry in history(usecase):
+        if entry.action == "waive" and entry.details.get("verdict") == verdict:
+            return entry
+    return None
 
 
 def history_table(usecase: str) -> pd.DataFrame:
@@ -297,7 +332,7 @@ def change(
         )
         # This is the switch. All before it can be refused, and all after it only follows.
         entry = entry.model_copy(update={"n": records.append(usecase, KIND, entry)})
-        _follow(usecase)
+        follow(usecase)
         return entry
 
 
@@ -322,9 +357,7 @@ def _require_sense(
     """Refuse what cannot serve."""
     for name, version in after.items():
         if name not in ALIASES:
-            raise RolloutError(
-                f"{usecase} has no alias {name!r}: there are {', '.join(ALIASES)}."
-            )
+            raise RolloutError(f"{usecase} has no alias {name!r}: there are {', '.join(ALIASES)}.")
         if version == name or registry.resolve(usecase, version) != version:
             raise RolloutError(
                 f"{usecase} has no version {version!r}: give its number as `firstflight status` "
@@ -361,28 +394,30 @@ def _require_sense(
 # --- MLflow follows -----------------------------------------------------------------------------
 
 
-def behind(usecase: str) -> Deployment | None:
-    """Return the last change if MLflow's aliases do not follow it yet: a kill cut it off."""
+def cut_off(usecase: str) -> Deployment | None:
+    """Return the last change if a kill cut it off before MLflow's aliases followed, else None."""
     n = records.count(usecase, KIND)
-    if not n or registry.mirrored(usecase, MIRRORED) == n:
-        return None
-    return newest(usecase)
+    return newest(usecase) if n and database.followed(usecase)[0] != n else None
 
 
-def catch_up(usecase: str) -> Deployment | None:
-    """Let MLflow follow a change that was cut off; return that change, None if there was none."""
-    entry = behind(usecase)
-    if entry is None:
+def catch_up(usecase: str, patience: float = locks.PATIENCE) -> Deployment | None:
+    """Let MLflow follow what was cut off; return the change that was, None if there was none.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds to wait for a command that is alive.
+    """
+    if not database.behind(usecase):
         return None
-    with locks.writing("finish a change"):
-        entry = behind(usecase)  # the command that made it may have been alive
-        if entry is not None:
-            mirror(usecase)
+    with locks.writing("finish a change", patience):
+        entry = cut_off(usecase)  # asked under the lock: the command that made it may be alive
+        mirror(usecase)
     return entry
 
 
 def mirror(usecase: str) -> None:
-    """Make MLflow's aliases and tags say what serves; doing it twice is the same as once.
+    """Make MLflow's aliases and tags say what the records say; twice is the same as once.
 
     Raises
     ------
@@ -391,31 +426,60 @@ def mirror(usecase: str) -> None:
     """
     with locks.writing("mirror"):
         now, client = serving(usecase), registry.client()
-        model = registry.model(usecase)
+        model, numbers = registry.model(usecase), records.counts(usecase)
         for name in ALIASES:
             wanted, found = now.releases.get(name), model.aliases.get(name)
             if wanted is None and found is not None:
                 client.delete_registered_model_alias(usecase, name)
             elif wanted is not None and str(found) != wanted:
                 client.set_registered_model_alias(usecase, name, wanted)
-        tags = {"rollout_mode": now.mode, "rollout_share": str(now.share)}
-        for key, value in {**tags, MIRRORED: str(now.n)}.items():  # the number last: it means done
+        for version in sorted(_touched(usecase)):
+            _mirror_version(usecase, version)
+        tags = {
+            "rollout_mode": now.mode,
+            "rollout_share": str(now.share),
+            database.FOLLOWED: " ".join(
+                str(n) for n in numbers
+            ),  # the last one: it says that all is done
+        }
+        for key, value in tags.items():
             if model.tags.get(key) != value:
                 client.set_registered_model_tag(usecase, key, value)
 
 
-def _follow(usecase: str) -> None:
-    """Mirror a change that is made: what goes wrong now does not undo it."""
+def follow(usecase: str) -> None:
+    """Mirror what was just written. What goes wrong now does not undo it, and is said."""
     try:
         mirror(usecase)
     except Exception as error:
         logger.warning(
-            "The change of %s is made and serves; MLflow's aliases could not follow (%s: %s), and "
-            "the next command tries again.",
+            "What was asked of %s is written and counts; MLflow's aliases and tags could not "
+            "follow (%s: %s), and the next command tries again.",
             usecase,
             type(error).__name__,
-            str(error).splitlines()[0] if str(error) else "",
+            (str(error).splitlines() or [""])[0],
         )
+
+
+def _touched(usecase: str) -> set[str]:
+    """Return the versions about which there are records that MLflow does not follow yet."""
+    changes, verdicts, decisions = database.followed(usecase)
+    entries = records.read(usecase, KIND, Deployment, after=changes)
+    judged = records.read(usecase, evidence.VERDICTS, evidence.VerdictRecord, after=verdicts)
+    decided = records.read(usecase, evidence.DECISIONS, evidence.DecisionRecord, after=decisions)
+    waived = [entry.details["version"] for entry in entries if entry.action == "waive"]
+    return {*waived, *(r.version for r in judged), *(r.version for r in decided)}
+
+
+def _mirror_version(usecase: str, version: str) -> None:
+    wanted, found = evidence.tags(usecase, version), registry.tags(usecase, version)
+    waiver = waiver_of(usecase, int(wanted.get("gate.record", 0)))
+    if waiver is not None:
+        wanted |= {"waiver.by": waiver.by, "waiver.reason": waiver.details["reason"]}
+    registry.set_tags(usecase, version, {k: v for k, v in wanted.items() if found.get(k) != v})
+    for key in found:
+        if key.startswith(("gate.", "waiver.", "rollout.")) and key not in wanted:
+            registry.client().delete_model_version_tag(usecase, version, key)
 
 
 def moved_by_hand(usecase: str) -> dict[str, str] | None:
@@ -424,7 +488,7 @@ def moved_by_hand(usecase: str) -> dict[str, str] | None:
     What serves is the history all the same, and the next change puts them right.
     """
     now = serving(usecase)
-    if not now.n or behind(usecase) is not None:
+    if not now.n or database.behind(usecase):
         return None
     found = registry.model(usecase).aliases
     aliases = {name: str(found[name]) for name in ALIASES if name in found}

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from firstflight import workspace
@@ -46,53 +45,6 @@ def write(path: Path, content: bytes | str, *, durable: bool = False) -> None:
         _sync_folder(path.parent)
 
 
-def create(path: Path, content: str) -> None:
-    """Write a new file in one step, on the disk when this returns.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder is made if absent.
-    content : str
-        Written as UTF-8.
-
-    Raises
-    ------
-    FileExistsError
-        If there is one: it is left as it is.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=_folder(path), prefix=f"{os.getpid()}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        # A second name for the whole file: unlike a rename it never takes the place of another.
-        os.link(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-@contextlib.contextmanager
-def scratch() -> Iterator[Path]:
-    """Give a folder for temporary files, those of libraries too, that a kill does not leave behind.
-
-    Hold the lock: Python's own temporary folder is moved there for the whole process.
-    """
-    ws = workspace.current()
-    ws.temporary.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=ws.temporary, prefix=f"{os.getpid()}-"))
-    before, tempfile.tempdir = tempfile.tempdir, str(folder)
-    try:
-        yield folder
-    finally:
-        tempfile.tempdir = before
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def sweep() -> None:
     """Remove the temporary files and folders of processes that are gone."""
     with contextlib.suppress(FileNotFoundError):
@@ -100,7 +52,7 @@ def sweep() -> None:
             pid, _, _ = part.name.partition("-")
             if pid.isdigit() and alive(int(pid)):
                 continue
-            if part.is_dir():
+            if part.is_dir() and not part.is_symlink():
                 shutil.rmtree(part, ignore_errors=True)
             else:
                 part.unlink(missing_ok=True)

@@ -9,14 +9,19 @@ from __future__ import annotations
 import errno
 import os
 import re
+import tempfile
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from firstflight import files, locks, workspace
+from firstflight import locks, workspace
 from firstflight.errors import RecordError
 
+Mode = Literal["off", "shadow", "canary"]
+"""Who predicts beside live: nobody, a shadow that is logged only, or a canary that answers too."""
+KINDS = ("deployments", "verdicts", "decisions")
+"""The kinds that MLflow's aliases and tags follow."""
 DIGITS = 6  # so that file names sort as their numbers do; a larger number has more
 _NAME = re.compile(rf"(\d{{{DIGITS},}})\.json")
 
@@ -82,7 +87,7 @@ def append(usecase: str, kind: str, body: Record) -> int:
             ) from error
         path = folder(usecase, kind) / f"{n:0{DIGITS}d}.json"
         try:
-            files.create(path, text)
+            _write_once(path, text)
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EEXIST):
                 raise
@@ -97,6 +102,11 @@ def append(usecase: str, kind: str, body: Record) -> int:
 def count(usecase: str, kind: str) -> int:
     """Return the number of the newest entry; 0 if there is none."""
     return max(_numbers(usecase, kind), default=0)
+
+
+def counts(usecase: str) -> tuple[int, ...]:
+    """Return the number of the newest entry of each of `KINDS`."""
+    return tuple(count(usecase, kind) for kind in KINDS)
 
 
 def newest(usecase: str, kind: str, model: type[R]) -> R | None:
@@ -122,15 +132,37 @@ def one(usecase: str, kind: str, n: int, model: type[R]) -> R:
     return _read(usecase, kind, n, model)
 
 
-def read(usecase: str, kind: str, model: type[R]) -> list[R]:
-    """Return every entry, oldest first.
+def read(usecase: str, kind: str, model: type[R], *, after: int = 0) -> list[R]:
+    """Return every entry after a number, oldest first.
 
     Raises
     ------
     RecordError
         If one is missing or damaged.
     """
-    return [_read(usecase, kind, n, model) for n in range(1, count(usecase, kind) + 1)]
+    return [_read(usecase, kind, n, model) for n in range(after + 1, count(usecase, kind) + 1)]
+
+
+def _write_once(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = workspace.current().temporary
+    temporary.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=temporary, prefix=f"{os.getpid()}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        # A second name for the whole file: unlike a rename it never takes the place of another.
+        os.link(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    entries = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(entries)
+    finally:
+        os.close(entries)
 
 
 def _numbers(usecase: str, kind: str) -> list[int]:

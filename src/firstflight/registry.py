@@ -7,10 +7,9 @@ registry where one is missing, but the first registration in a new workspace.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
-import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,16 +19,11 @@ from mlflow.entities import RunStatus
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from firstflight import clock, files, locks, release, workspace
+from firstflight import clock, database, locks, release, workspace
 from firstflight.errors import RegistryError
+from firstflight.records import Mode
 from firstflight.release import Release
 from firstflight.train import Fitted
-
-MINE = "firstflight.register"  # MLflow's tag of a run that `register` began
-TABLES = {"experiments", "runs", "registered_models", "model_versions", "alembic_version"}
-
-
-# --- the database -------------------------------------------------------------------------------
 
 
 def client() -> MlflowClient:
@@ -40,75 +34,9 @@ def client() -> MlflowClient:
     RegistryError
         If the database is gone or is not MLflow's; none is made in its place.
     """
-    require()
+    database.require()
     uri = workspace.current().tracking_uri
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def database() -> Path:
-    """Return the file of MLflow's database."""
-    return workspace.current().root / "mlflow.db"
-
-
-def new() -> bool:
-    """Tell whether this workspace never had a registry: no database, no record, no model file."""
-    ws = workspace.current()
-    used = any(ws.records.glob("*/*/*.json")) or any(ws.artifacts.glob("*/*"))
-    return not database().exists() and not used
-
-
-def require() -> None:
-    """Refuse a registry that is gone, empty, cut short or garbage; reading creates nothing.
-
-    Raises
-    ------
-    RegistryError
-    """
-    path = database()
-    try:
-        found = path.stat()
-    except FileNotFoundError as error:
-        if new():
-            raise RegistryError(
-                f"There is no registry in {path.parent} yet: train a release first."
-            ) from error
-        raise RegistryError(
-            f"The registry is gone: {path} is missing; restore it from a backup."
-        ) from error
-    _whole(path, found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=8)
-def _whole(path: Path, inode: int, size: int, mtime_ns: int) -> None:
-    with reading() as connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        # Pages that are missing at the end are noticed only when somebody reads them.
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        bytes_of_page = connection.execute("PRAGMA page_size").fetchone()[0]
-    if not tables >= TABLES or pages * bytes_of_page > size:
-        what = "is empty" if not size else "is cut short" if tables >= TABLES else "is not MLflow's"
-        raise RegistryError(f"The registry cannot be read: {path} {what}; restore it from a backup.")
-
-
-@contextlib.contextmanager
-def reading() -> Iterator[sqlite3.Connection]:
-    """Give a connection to MLflow's database for a look that need not import all of MLflow.
-
-    Raises
-    ------
-    RegistryError
-        If it cannot be read.
-    """
-    path = database()
-    try:
-        # Not read-only: after a kill SQLite must first roll back what was half written. "rw" never
-        # creates a file.
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as found:
-            yield found
-    except sqlite3.Error as error:
-        raise RegistryError(
-            f"The registry cannot be read: {path}: {error}; restore it from a backup."
-        ) from error
 
 
 def create() -> None:
@@ -119,16 +47,33 @@ def create() -> None:
     RegistryError
         If there was one before: its records or its model files are there.
     """
-    path = database()
+    path = database.file()
     with locks.writing("create the registry"):
         if path.exists():
             return
-        if not new():
-            require()  # says that it is gone
-        with files.scratch() as folder:
+        if not database.new():
+            database.require()  # says that it is gone
+        with _scratch() as folder:
             uri = f"sqlite:///{folder / 'mlflow.db'}"
             MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
             (folder / "mlflow.db").replace(path)
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """Give a folder for temporary files, MLflow's too, that the next command sweeps after a kill.
+
+    Python's own temporary folder is moved there for the whole process: hold the lock.
+    """
+    ws = workspace.current()
+    ws.temporary.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=ws.temporary, prefix=f"{os.getpid()}-"))
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield folder
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def experiment(name: str) -> str:
@@ -212,9 +157,11 @@ def register(fitted: Fitted, *, metrics: Mapping[str, float] | None = None) -> s
         name = f"{case.name} {fitted.recipe} {snapshot.start}..{snapshot.end}"
         # The run ends after the version is there, so a run that is still open is one to look at.
         with (
-            files.scratch(),
+            _scratch(),
             mlflow.start_run(
-                experiment_id=experiment(case.name), run_name=name, tags={MINE: str(os.getpid())}
+                experiment_id=experiment(case.name),
+                run_name=name,
+                tags={database.MINE: str(os.getpid())},
             ) as run,
         ):
             try:
@@ -263,28 +210,15 @@ def _register(fitted: Fitted, run_id: str, metrics: Mapping[str, float]) -> str:
     return str(version.version)
 
 
-def unfinished() -> list[str]:
-    """Return the ids of runs that `register` began and did not end; a quick look."""
-    if not database().exists():
-        return []
-    with reading() as connection:
-        rows = connection.execute(
-            "SELECT runs.run_uuid FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid "
-            "WHERE runs.status = 'RUNNING' AND tags.key = ?",
-            (MINE,),
-        )
-        return [run_id for (run_id,) in rows]
-
-
-def tidy() -> list[str]:
+def tidy(patience: float = locks.PATIENCE) -> list[str]:
     """End the runs of registrations that were killed, and remove what they left; return their ids.
 
     Whoever registers holds the writer's lock, so under that lock nobody is alive in such a run.
     """
-    if not unfinished():
+    if not database.open_runs():
         return []
-    with locks.writing("end a run"):
-        ended = unfinished()
+    with locks.writing("end a run", patience):
+        ended = database.open_runs()
         for run_id in ended:
             made = client().search_model_versions(f"run_id = '{run_id}'")
             if not made:
@@ -320,7 +254,7 @@ def aliases(usecase: str) -> dict[str, str]:
     return dict(sorted(deployments.serving(usecase).releases.items()))
 
 
-def rollout(usecase: str) -> tuple[str, float]:
+def rollout(usecase: str) -> tuple[Mode, float]:
     """Return the mode of the rollout in progress and the candidate's share of the answers.
 
     A short way to ``deployments.serving(usecase)``.
@@ -329,16 +263,6 @@ def rollout(usecase: str) -> tuple[str, float]:
 
     now = deployments.serving(usecase)
     return now.mode, now.share
-
-
-def mirrored(usecase: str, key: str) -> int:
-    """Return the number in a tag of the registered model; 0 if there is none. A quick look."""
-    require()
-    with reading() as connection:
-        found = connection.execute(
-            "SELECT value FROM registered_model_tags WHERE name = ? AND key = ?", (usecase, key)
-        ).fetchone()
-    return int(found[0]) if found and str(found[0]).isdigit() else 0
 
 
 def model(usecase: str) -> RegisteredModel:
@@ -355,8 +279,8 @@ def model(usecase: str) -> RegisteredModel:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         raise RegistryError(
-            f"The registry has no model {usecase!r}, and the history has: {database()} is not the "
-            "one that belongs to this workspace; restore it from a backup."
+            f"The registry has no model {usecase!r}, and the history has: {database.file()} does "
+            "not belong to this workspace; restore it from a backup."
         ) from error
 
 
@@ -413,7 +337,7 @@ def set_tags(usecase: str, version: str, new: Mapping[str, str]) -> None:
 
 def versions(usecase: str) -> list[str]:
     """Return the registered versions, oldest first; none in a new workspace."""
-    if new():
+    if database.new():
         return []
     found = client().search_model_versions(f"name = '{usecase}'")
     return sorted((str(v.version) for v in found), key=int)

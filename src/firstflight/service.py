@@ -25,7 +25,7 @@ import pandas as pd
 from bentoml.exceptions import ServiceUnavailable
 from pydantic import BaseModel
 
-from firstflight import clock, predictions, process, registry, workspace
+from firstflight import clock, deployments, predictions, process, registry, workspace
 from firstflight import usecase as usecases
 from firstflight.errors import FirstFlightError, StateError
 from firstflight.release import Release
