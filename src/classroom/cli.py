@@ -304,9 +304,9 @@ def _history(ws: Workspace) -> pd.DataFrame:
     """Return the deployment history of the flights model, a change a row."""
     configure(ws)
     # Imported late: it brings MLflow, which takes seconds.
-    from firstflight import registry
+    from firstflight import deployments
 
-    return registry.history_table("flights")
+    return deployments.history_table("flights")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@ class DropError(FirstFlightError):
     """An upstream drop is missing or is not what its description promises."""
 
 
+class RecordError(FirstFlightError):
+    """An entry of a history is missing, damaged, or cannot be written."""
+
+
 class ProcessError(FirstFlightError):
     """``process.toml`` lacks a decision or holds one that cannot be read."""
 
@@ -43,6 +47,10 @@ class GateError(FirstFlightError):
 
 class RolloutError(FirstFlightError):
     """A change of what serves is not allowed in the present state."""
+
+
+class NotAllowed(RolloutError):
+    """The role has no permission for this change of what serves."""
 
 
 class RollbackRefused(FirstFlightError):

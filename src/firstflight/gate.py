@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from firstflight.errors import GateError
 from firstflight.metrics import Interval, MetricError, auc, calibration, difference, row_loss
-from firstflight.process import GateRules, Metric, WaiverRules, digest
+from firstflight.process import GateRules, Metric, Process, digest
 
 Outcome = Literal["pass", "hold", "fail"]
 BUDGETS = {"artifact_mb": "artifact_mb_max", "one_row_ms": "one_row_ms_max"}
@@ -119,7 +119,7 @@ class Waiver(BaseModel):
     Parameters
     ----------
     by : str
-        The role that decides, one of ``waiver.who`` in ``process.toml``.
+        The role that decides, one of ``permissions.waive`` in ``process.toml``.
     reason : str
         Why, in at least 10 characters: somebody will read it on a bad night.
 
@@ -156,22 +156,28 @@ class Waiver(BaseModel):
         return {"waiver.by": self.by, "waiver.reason": self.reason}
 
 
-def may_ship(verdict: Verdict, waiver: Waiver | None, rules: WaiverRules) -> bool:
+def may_ship(verdict: Verdict, waiver: Waiver | None, rules: Process) -> bool:
     """Return whether a verdict, with the waiver if there is one, allows a deployment.
+
+    Parameters
+    ----------
+    rules : Process
+        Who may waive (``permissions.waive``), and what (``waiver.may_waive``).
 
     Raises
     ------
     GateError
         The waiver is by a role that the process does not let waive.
     """
-    if waiver is not None and waiver.by not in rules.who:
+    who = rules.permissions.waive
+    if waiver is not None and waiver.by not in who:
         raise GateError(
-            f'A waiver by "{waiver.by}" does not count; process.toml lets {" or ".join(rules.who)} '
+            f'A waiver by "{waiver.by}" does not count; process.toml lets {" or ".join(who)} '
             "waive, so ask there."
         )
     if verdict.verdict == "pass":
         return True
-    return waiver is not None and verdict.verdict in rules.may_waive
+    return waiver is not None and verdict.verdict in rules.waiver.may_waive
 
 
 def judge(

@@ -1,7 +1,13 @@
-"""What the runbook's commands do, one function a command.
+"""What the runbook's commands do, one function per command.
 
 The decisions are pure functions elsewhere (`gate`, `rollout`, `monitor`). Here they get their
-evidence, and what they decide is written down and done.
+evidence, and what they decide is written down and done. Not here are the commands that are one call
+of a module of their own: `drops.land`, `state.publish`, `clock.set_today`, `deployments.history`
+and `rollback.rollback`.
+
+Each command that changes something holds the workspace's lock from its first check to its last
+write, and first finishes what a kill cut off. If that was the very change that is asked for, it is
+returned and not made twice.
 """
 
 from __future__ import annotations
@@ -17,18 +23,25 @@ import pandas as pd
 
 from firstflight import (
     clock,
+    deployments,
+    evidence,
     gate,
+    locks,
     monitor,
     predictions,
     process,
     registry,
+    rollback,
     rollout,
     workspace,
 )
+from firstflight.deployments import Deployment
 from firstflight.drops import Drops
-from firstflight.errors import GateError, RolloutError
+from firstflight.errors import BusyError, FirstFlightError, GateError, RolloutError
 from firstflight.release import Release
+from firstflight.snapshot import Snapshot
 from firstflight.state import States, Store
+from firstflight.train import fit
 from firstflight.usecase import UseCase
 
 ONE_ROW_CALLS = 30
@@ -37,6 +50,48 @@ ONE_ROW_CALLS = 30
 def landed(usecase: UseCase, today: dt.date | None = None) -> Drops:
     """Return the workspace's landed drops as the clock's today (or the given day) knows them."""
     return Drops(workspace.current().drops, usecase.sources, today or clock.today())
+
+
+# --- train --------------------------------------------------------------------------------------
+
+
+def train(usecase: UseCase, taken: Snapshot, recipe: str) -> tuple[str, bool]:
+    """Fit a recipe on a snapshot and register it, once.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    taken : Snapshot
+    recipe : str
+        A key of ``usecase.recipes``.
+
+    Returns
+    -------
+    version : str
+    new : bool
+        False if this snapshot, recipe and feature code were registered before.
+
+    Raises
+    ------
+    ReleaseError
+        If there is no such recipe, or the snapshot is of another use case.
+    RegistryError, BusyError
+        If it cannot be registered.
+    """
+    registry.tidy()
+    features = usecase.features[taken.manifest["feature_version"]]
+    version = registry.registered(
+        usecase.name,
+        snapshot=taken.digest,
+        recipe=recipe,
+        feature_version=features.version,
+        code_digest=features.code_digest,
+    )
+    if version is not None:
+        return version, False
+    before = registry.versions(usecase.name)
+    version = registry.register(fit(usecase, taken, recipe))  # asks again, under the lock
+    return version, version not in before
 
 
 # --- gate ---------------------------------------------------------------------------------------
@@ -85,12 +140,24 @@ def budgets(candidate: Release) -> dict[str, float]:
 
 
 def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
-    """Judge a registered version against the live one, and write the verdict on it.
+    """Judge a registered version against the live one, and write the verdict down.
+
+    Judging again makes a new record; the newest one counts.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    name : str
+        Version or alias.
+    drops : Drops
+        Upstream as known today.
 
     Raises
     ------
     GateError
         If the labels of its window have not all come by the drops' today.
+    RegistryError
+        If there is no such version.
     """
     version = registry.resolve(usecase.name, name)
     start, end = gate_window(usecase, version)
@@ -111,199 +178,381 @@ def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
     )
     rules = process.load().usecase(usecase.name)
     verdict = gate.judge(rows, rules.metric, rules.gate, budgets(candidate))
-    registry.set_tags(usecase.name, version, {**verdict.tags(), "gate.against": against})
-    registry.client().log_text(
-        registry.run_of(usecase.name, version),
-        verdict.model_dump_json(indent=1),
-        "gate/verdict.json",
-    )
+    with locks.writing("gate"):
+        deployments.catch_up(usecase.name)
+        evidence.keep_verdict(usecase.name, version, verdict, against)
+        deployments.follow(usecase.name)
     return verdict
 
 
+def verdicts(usecase: str, version: str) -> list[evidence.VerdictRecord]:
+    """Return every verdict on a version, oldest first."""
+    return evidence.verdicts(usecase, version)
+
+
 def verdict_of(usecase: str, version: str) -> gate.Verdict:
-    """Return the verdict that was written on a version.
+    """Return the newest verdict on a version: the one that counts.
 
     Raises
     ------
     GateError
         If it was never judged.
     """
-    if "gate.verdict" not in registry.tags(usecase, version):
-        raise GateError(
-            f"{usecase} version {version} was not judged yet: run `firstflight gate {version}`."
-        )
-    run_id = registry.run_of(usecase, version)
-    return gate.Verdict.model_validate_json(
-        mlflow.artifacts.load_text(f"runs:/{run_id}/gate/verdict.json")
-    )
+    return evidence.newest_verdict(usecase, version).verdict
 
 
-def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Deployment:
+def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> Deployment:
     """Let a version ship although it is not proven: by name, with a reason, in the history.
+
+    A waiver is of one verdict, the newest. When the version is judged again it counts no more.
 
     Raises
     ------
+    NotAllowed
+        If the role may not waive.
     GateError
-        If the process does not let this role waive, or this verdict be waived.
+        If the version was not judged, passed, or has a verdict that may not be waived, or the
+        reason has fewer than 10 characters.
+    RolloutError
+        If this verdict is waived already.
     """
-    version = registry.resolve(usecase.name, name)
-    verdict, waiver = verdict_of(usecase.name, version), gate.Waiver(by=by, reason=reason)
-    rules = process.load().waiver
-    if not gate.may_ship(verdict, waiver, rules):
-        raise GateError(
-            f"{usecase.name} version {version} got {verdict.verdict!r} ({verdict.decided_by}), "
-            "which "
-            f"may not be waived: only {', '.join(rules.may_waive)} may."
+    with locks.writing("waive"):
+        version = registry.resolve(usecase.name, name)
+        made = _cut_off(usecase, "waive", by, version)
+        if made is not None:
+            return made
+        judged = evidence.newest_verdict(usecase.name, version)
+        verdict, waiver = judged.verdict, gate.Waiver(by=by, reason=reason)
+        what = f"{usecase.name} version {version}"
+        if verdict.verdict == "pass":
+            raise GateError(f"{what} passed (verdict {judged.n}) and needs no waiver.")
+        rules = process.load()
+        if not gate.may_ship(verdict, waiver, rules):
+            may = ", ".join(rules.waiver.may_waive) or "no verdict"
+            raise GateError(
+                f"{what} got {verdict.verdict!r} ({verdict.decided_by}), which may not be waived: "
+                f"only {may} may."
+            )
+        before = deployments.waiver_of(usecase.name, judged.n)
+        if before is not None:
+            raise RolloutError(
+                f"Verdict {judged.n} on {what} is waived already (change {before.n}, by "
+                f"{before.by}): nothing was changed."
+            )
+        now = deployments.serving(usecase.name)
+        return deployments.change(
+            usecase.name,
+            "waive",
+            after={},
+            mode=now.mode,
+            share=now.share,
+            reason=f"version {version}: {verdict.verdict} ({verdict.decided_by}) waived: "
+            f"{waiver.reason}",
+            by=by,
+            details={"version": version, "verdict": judged.n, "reason": waiver.reason},
         )
-    registry.set_tags(usecase.name, version, {"waiver.by": waiver.by, "waiver.reason": reason})
-    mode, share = registry.rollout(usecase.name)
-    return registry.change(
-        usecase.name,
-        "waive",
-        after={},
-        mode=mode,
-        share=share,
-        reason=f"version {version}: {verdict.verdict} ({verdict.decided_by}) waived: {reason}",
-        by=by,
-        details={"verdict": registry.as_details(verdict)},
-    )
+
+
+def _cut_off(usecase: UseCase, action: str, by: str, version: str | None) -> Deployment | None:
+    """Finish what a kill cut off, and return it if it is the change that is asked for again."""
+    deployments.allow(usecase.name, action, by)
+    entry = deployments.catch_up(usecase.name)
+    if entry is None or entry.action != action:
+        return None
+    return entry if version in (None, entry.details.get("version")) else None
 
 
 # --- rollout ------------------------------------------------------------------------------------
 
 
-def _shippable(usecase: str, version: str) -> dict[str, str]:
-    tags = registry.tags(usecase, version)
-    if tags.get("gate.verdict") != "pass" and "waiver.by" not in tags:
-        verdict = tags.get("gate.verdict", "no verdict")
+def _shippable(usecase: str, version: str) -> dict[str, int | None]:
+    """Return what a version may be shipped on: its newest verdict, and the waiver of that one."""
+    judged = evidence.verdicts(usecase, version)
+    waiver = deployments.waiver_of(usecase, judged[-1].n) if judged else None
+    # The process of today decides what a waiver may cover, not that of the day it was given.
+    if waiver and judged[-1].verdict.verdict not in process.load().waiver.may_waive:
+        waiver = None
+    if not judged or (judged[-1].verdict.verdict != "pass" and waiver is None):
+        verdict = judged[-1].verdict.verdict if judged else "no verdict"
         raise RolloutError(
             f"{usecase} version {version} has {verdict} at the gate: let it pass, or record a "
             "waiver."
         )
-    return tags
+    return {"verdict": judged[-1].n, "waiver": waiver.n if waiver else None}
 
 
-def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Deployment:
-    """Let a version predict beside live, logged and not returned."""
-    version = registry.resolve(usecase.name, name)
-    _shippable(usecase.name, version)
-    if "live" not in registry.aliases(usecase.name):
-        raise RolloutError(
-            f"{usecase.name} has nothing live to shadow: promote its first version instead."
+def _decided(usecase: str, mode: str, version: str) -> tuple[str, int | None]:
+    """Return the newest decision of the rollout in progress, if it is this one's, and its number.
+
+    A decision of another rollout, of the same version even, says nothing about this one.
+    """
+    now = deployments.serving(usecase)
+    if now.mode != mode or now.releases.get("candidate") != version:
+        return "none", None
+    found = evidence.decisions(usecase, now.rollout)
+    return (found[-1].decision.decision, found[-1].n) if found else ("none", None)
+
+
+def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> Deployment:
+    """Let a version predict beside live, logged and not returned.
+
+    Raises
+    ------
+    NotAllowed
+        If the role may not.
+    RolloutError
+        If the gate did not pass it and nobody waived, nothing is live, it is the live one, or it is
+        in the shadow already.
+    """
+    with locks.writing("shadow"):
+        version = registry.resolve(usecase.name, name)
+        made = _cut_off(usecase, "shadow", by, version)
+        if made is not None:
+            return made
+        stands_on = _shippable(usecase.name, version)
+        now = deployments.serving(usecase.name)
+        if "live" not in now.releases:
+            raise RolloutError(
+                f"{usecase.name} has nothing live to shadow: promote its first version instead."
+            )
+        if now.releases["live"] == version:
+            raise RolloutError(
+                f"{usecase.name} version {version} is live, and cannot be its own candidate: "
+                "nothing was changed."
+            )
+        if now.mode == "shadow" and now.releases.get("candidate") == version:
+            raise RolloutError(
+                f"{usecase.name} version {version} is in the shadow already (change "
+                f"{now.rollout}): nothing was changed."
+            )
+        return deployments.change(
+            usecase.name,
+            "shadow",
+            after={"candidate": version},
+            mode="shadow",
+            by=by,
+            reason=reason,
+            details={"version": version, **stands_on},
         )
-    return registry.change(
-        usecase.name, "shadow", after={"candidate": version}, mode="shadow", by=by, reason=reason
-    )
 
 
 def decide(usecase: UseCase, drops: Drops, *, since: dt.date | None = None) -> rollout.Decision:
-    """Decide the rollout in progress by online metrics, and write the decision on the candidate.
+    """Decide the rollout in progress by online metrics, and write the decision down.
 
     Only days whose labels have arrived count, and only those since the rollout entered its mode.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        Upstream as known today.
+    since : date, optional
+        First day that counts; the day on which the rollout entered its mode if not given.
+
+    Raises
+    ------
+    RolloutError
+        If there is none, its rows cannot be compared, or it changed while it was decided.
     """
-    mode, _ = registry.rollout(usecase.name)
-    aliases = registry.aliases(usecase.name)
+    now = deployments.serving(usecase.name)
+    mode = now.mode
     if mode == "off":
         raise RolloutError(f"{usecase.name} has no rollout in progress: start a shadow first.")
-    entered = [e for e in registry.history(usecase.name) if e.action == mode][-1].date
     due = drops.today - dt.timedelta(days=1)
+    entered = deployments.entry(usecase.name, now.rollout).date
     rows = predictions.joined(usecase, drops, since or entered, due)
     roles = ("live", "shadow") if mode == "shadow" else ("live", "candidate")
     rules = process.load().usecase(usecase.name)
+    live, candidate = now.releases["live"], now.releases["candidate"]
     decision = rollout.decide(
         rows[rows["role"].isin(roles)],
         mode,
         rules.rollout,
         rules.metric,
-        live=aliases["live"],
-        candidate=aliases["candidate"],
+        live=live,
+        candidate=candidate,
         key=usecase.key,
         due=due,
     )
-    registry.set_tags(
-        usecase.name,
-        aliases["candidate"],
-        {f"rollout.{mode}": decision.decision, f"rollout.{mode}.reason": decision.reason},
-    )
+    with locks.writing("decide"):
+        deployments.catch_up(usecase.name)
+        if deployments.serving(usecase.name).rollout != now.rollout:
+            raise RolloutError(
+                f"The {mode} of {usecase.name} ended while it was decided: nothing was written; "
+                "ask for the status."
+            )
+        evidence.keep_decision(usecase.name, now.rollout, candidate, live, decision)
+        deployments.follow(usecase.name)
     return decision
 
 
-def start_canary(usecase: UseCase, *, by: str, reason: str) -> registry.Deployment:
+def start_canary(usecase: UseCase, *, by: str, reason: str) -> Deployment:
     """Let the candidate answer its share of the requests.
 
     Raises
     ------
+    NotAllowed
+        If the role may not.
     RolloutError
-        If the shadow was not decided ``promote`` and there is no waiver.
+        If there is no candidate, it answers already, or the newest decision of its shadow is not
+        ``promote`` and its newest verdict is not waived.
     """
-    version = _candidate(usecase)
-    tags = _shippable(usecase.name, version)
-    if tags.get("rollout.shadow") != "promote" and "waiver.by" not in tags:
-        raise RolloutError(
-            f"{usecase.name} version {version} has no shadow decision 'promote' (it has "
-            f"{tags.get('rollout.shadow', 'none')!r}): decide the shadow first."
+    with locks.writing("canary"):
+        made = _cut_off(usecase, "canary", by, None)
+        if made is not None:
+            return made
+        version = _candidate(usecase)
+        now = deployments.serving(usecase.name)
+        if now.mode == "canary":
+            raise RolloutError(
+                f"{usecase.name} version {version} answers {now.share:.0%} of the requests already "
+                f"(change {now.rollout}): nothing was changed."
+            )
+        stands_on = _shippable(usecase.name, version)
+        decided, decision = _decided(usecase.name, "shadow", version)
+        if decided != "promote" and stands_on["waiver"] is None:
+            raise RolloutError(
+                f"{usecase.name} version {version} has no shadow decision 'promote' (it has "
+                f"{decided!r}): decide the shadow first."
+            )
+        return deployments.change(
+            usecase.name,
+            "canary",
+            after={},
+            mode="canary",
+            share=process.load().usecase(usecase.name).rollout.canary_share,
+            by=by,
+            reason=reason,
+            details={"version": version, **stands_on, "decision": decision},
         )
-    share = process.load().usecase(usecase.name).rollout.canary_share
-    return registry.change(
-        usecase.name, "canary", after={}, mode="canary", share=share, by=by, reason=reason
-    )
 
 
 def _candidate(usecase: UseCase) -> str:
-    aliases = registry.aliases(usecase.name)
-    if "candidate" not in aliases:
+    releases = deployments.serving(usecase.name).releases
+    if "candidate" not in releases:
         raise RolloutError(f"{usecase.name} has no candidate: start a shadow first.")
-    return aliases["candidate"]
+    return releases["candidate"]
 
 
-def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Deployment:
+def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> Deployment:
     """Make a version live; the one before it becomes ``previous``.
+
+    It needs a verdict that passed and, if something is live, the decision ``promote`` of its canary
+    in progress. A waiver of its newest verdict stands for both: a role that may waive takes the
+    whole risk by name.
 
     Raises
     ------
+    NotAllowed
+        If the role may not.
     RolloutError
-        If the gate did not pass it, or the canary was not decided ``promote``, and nobody
-        waived. The first version of a use case needs the gate alone.
+        If it lacks what is said above, or is live already.
     """
-    version = registry.resolve(usecase.name, name)
-    tags = _shippable(usecase.name, version)
-    live = registry.aliases(usecase.name).get("live")
-    if live == version:
-        raise RolloutError(
-            f"{usecase.name} version {version} is live already: nothing was changed."
+    with locks.writing("promote"):
+        version = registry.resolve(usecase.name, name)
+        made = _cut_off(usecase, "promote", by, version)
+        if made is not None:
+            return made
+        live = deployments.serving(usecase.name).releases.get("live")
+        if live == version:
+            raise RolloutError(
+                f"{usecase.name} version {version} is live already: nothing was changed."
+            )
+        stands_on = _shippable(usecase.name, version)
+        decided, decision = _decided(usecase.name, "canary", version)
+        if live is not None and decided != "promote" and stands_on["waiver"] is None:
+            raise RolloutError(
+                f"{usecase.name} version {version} has no canary decision 'promote' (it has "
+                f"{decided!r}): roll it out by shadow and canary, or record a waiver."
+            )
+        return deployments.change(
+            usecase.name,
+            "promote",
+            after={"live": version, "previous": live, "candidate": None},
+            by=by,
+            reason=reason,
+            details={"version": version, **stands_on, "decision": decision},
         )
-    decided = tags.get("rollout.canary")
-    if live is not None and decided != "promote" and "waiver.by" not in tags:
-        raise RolloutError(
-            f"{usecase.name} version {version} has no canary decision 'promote' (it has "
-            f"{decided or 'none'!r}): roll it out by shadow and canary, or record a waiver."
-        )
-    return registry.change(
-        usecase.name,
-        "promote",
-        after={"live": version, "previous": live, "candidate": None},
-        by=by,
-        reason=reason,
-    )
 
 
-def abort(usecase: UseCase, *, by: str, reason: str) -> registry.Deployment:
-    """Take the candidate out; live answers everything again."""
-    version = _candidate(usecase)
-    return registry.change(
-        usecase.name,
-        "abort",
-        after={"candidate": None},
-        by=by,
-        reason=reason,
-        details={"version": version},
-    )
+def abort(usecase: UseCase, *, by: str, reason: str) -> Deployment:
+    """Take the candidate out; live answers everything again.
+
+    Raises
+    ------
+    NotAllowed
+        If the role may not.
+    RolloutError
+        If there is no candidate.
+    """
+    with locks.writing("abort"):
+        made = _cut_off(usecase, "abort", by, None)
+        if made is not None:
+            return made
+        version = _candidate(usecase)
+        return deployments.change(
+            usecase.name,
+            "abort",
+            after={"candidate": None},
+            by=by,
+            reason=reason,
+            details={"version": version},
+        )
+
+
+def withdraw(usecase: UseCase, *, by: str, reason: str) -> Deployment:
+    """Take every release out of service: the service has nothing live then, and answers 503.
+
+    For a release that is worse than no answer and has none before it to go back to.
+
+    Raises
+    ------
+    NotAllowed
+        If the role may not.
+    RolloutError
+        If nothing serves.
+    """
+    with locks.writing("withdraw"):
+        made = _cut_off(usecase, "withdraw", by, None)
+        if made is not None:
+            return made
+        releases = deployments.serving(usecase.name).releases
+        if not releases:
+            raise RolloutError(f"{usecase.name} has nothing to withdraw: nothing was changed.")
+        return deployments.change(
+            usecase.name,
+            "withdraw",
+            after=dict.fromkeys(releases),
+            by=by,
+            reason=reason,
+            details={"version": releases.get("live")},
+        )
 
 
 def feature_versions(usecase: UseCase) -> list[int]:
     """Return the feature versions of every release that may serve: live, candidate, previous."""
     versions = set(registry.aliases(usecase.name).values())
     return sorted({int(registry.tags(usecase.name, v)["feature_version"]) for v in versions})
+
+
+def check(usecase: UseCase) -> dict[str, str]:
+    """Ask whether this code can load every release that may serve.
+
+    A service that is started on code that cannot has nothing to answer with: ask before a merge.
+
+    Returns
+    -------
+    dict of str to str
+        Per alias that is set, why its release cannot be loaded; empty text if it can.
+    """
+    found = {}
+    for alias, version in registry.aliases(usecase.name).items():
+        try:
+            registry.load(usecase.name, version)
+            found[alias] = ""
+        except FirstFlightError as error:
+            found[alias] = str(error)
+    return found
 
 
 # --- watching -----------------------------------------------------------------------------------
@@ -368,17 +617,68 @@ def online_loss(usecase: UseCase, version: str, drops: Drops, days: int = 28) ->
     return {"metric": rules.metric, "value": found[0].loss.mean, "days": found[0].loss.n_days}
 
 
+def _shipped_on(history: list[Deployment], alias: str, version: str, usecase: str) -> dict:
+    """Return the verdict that a release serves on, and who waived it if somebody did.
+
+    The candidate's newest counts. What is or was live shipped on one that stays what it was,
+    whatever a later judgement says.
+    """
+    judged = {record.n: record for record in evidence.verdicts(usecase, version)}
+    n = max(judged, default=0)
+    for entry in history if alias != "candidate" else []:
+        if entry.action == "promote" and entry.after.get("live") == version:
+            n = entry.details.get("verdict", n)
+    if n not in judged:
+        return {"gate": "not judged", "gate_window": "", "verdict": None, "waived_by": ""}
+    waivers = [e for e in history if e.action == "waive" and e.details.get("verdict") == n]
+    return {
+        "gate": judged[n].verdict.verdict,
+        "gate_window": f"{judged[n].first_day}/{judged[n].last_day}",
+        "verdict": n,
+        "waived_by": waivers[-1].by if waivers else "",
+    }
+
+
+def unfinished(usecase: str) -> list[str]:
+    """Finish what a kill cut off, and say in one sentence each what is left to do."""
+    left = []
+    try:
+        registry.tidy(patience=1)
+        deployments.catch_up(usecase, patience=1)
+    except BusyError as error:
+        left.append(str(error))
+    except (
+        Exception
+    ) as error:  # a registry that cannot be written: what serves is known all the same
+        left.append(f"MLflow's aliases do not follow the history yet: {error}")
+    moved = deployments.moved_by_hand(usecase)
+    if moved is not None:
+        said = ", ".join(f"{alias} {version}" for alias, version in moved.items()) or "none"
+        left.append(
+            f"Somebody moved MLflow's aliases by hand ({said}): the history serves, and the next "
+            "change puts them right."
+        )
+    entry = rollback.unproven(usecase)
+    if entry is not None:
+        left.append(
+            f"The rollback to version {entry.after['live']} (change {entry.n}) was not proven: "
+            "`firstflight rollback --prove --url ...` does it."
+        )
+    return left
+
+
 def status(usecase: UseCase, drops: Drops) -> dict:
     """Return where each release is right now, for one screen."""
     name = usecase.name
-    history = registry.history(name)
-    mode, share = registry.rollout(name)
+    left = unfinished(name) if deployments.newest(name) else []
+    history = deployments.history(name)
+    now = deployments.serving(name)
     releases = {}
-    for alias, version in registry.aliases(name).items():
+    for alias, version in sorted(now.releases.items()):
         tags = registry.tags(name, version)
         since = None
         for entry in reversed(history):
-            if entry.after.get(alias) != version or entry.phase != "done":
+            if entry.after.get(alias) != version:
                 break
             since = entry.date.isoformat()
         releases[alias] = {
@@ -387,9 +687,7 @@ def status(usecase: UseCase, drops: Drops) -> dict:
             "feature_version": int(tags["feature_version"]),
             "trained_on": f"{tags['trained_from']}..{tags['trained_to']}",
             "snapshot": tags["snapshot"],
-            "gate": tags.get("gate.verdict", "not judged"),
-            "gate_window": tags.get("gate.window", ""),
-            "waived_by": tags.get("waiver.by", ""),
+            **_shipped_on(history, alias, version, name),
             "since": since,
             "online": online_loss(usecase, version, drops),
         }
@@ -397,8 +695,8 @@ def status(usecase: UseCase, drops: Drops) -> dict:
         "usecase": name,
         "today": drops.today.isoformat(),
         "releases": releases,
-        "rollout": {"mode": mode, "share": share},
+        "rollout": {"mode": now.mode, "share": now.share},
         "last_change": history[-1].reason if history else None,
-        "unfinished_changes": [e.n for e in history if e.phase != "done"],
+        "unfinished": left,
         "alerts": last_alerts(name),
     }

@@ -1,74 +1,79 @@
-"""MLflow as tracker and registry: versions, aliases, and a history of what was live when.
+"""MLflow as tracker and registry: register a release, find and load it, and its tags for people.
 
-MLflow overwrites an alias without a trace, so every change is a run of its own: first the intent,
-then the aliases move, then the run is marked done. A crash between any two of these leaves aliases
-that serve, and `repair`, which every change begins with, finishes what was begun.
+What serves is no business of MLflow: `firstflight.deployments` says it. Nothing here makes a
+registry where one is missing, but the first registration in a new workspace.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from collections.abc import Mapping
-from typing import Any, Literal
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import mlflow
-import pandas as pd
 from mlflow import MlflowClient
+from mlflow.entities import RunStatus
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
-from pydantic import BaseModel, ConfigDict, Field
 
-from firstflight import clock, release, workspace
+from firstflight import clock, database, locks, release, workspace
 from firstflight.errors import RegistryError
+from firstflight.records import Mode
 from firstflight.release import Release
 from firstflight.train import Fitted
 
-ALIASES = ("live", "candidate", "previous")
-Mode = Literal["off", "shadow", "canary"]
-
-
-class Deployment(BaseModel):
-    """One change of what serves: what was meant, and whether it was done.
-
-    Attributes
-    ----------
-    n : int
-        Counts the changes of a use case from 1.
-    date : date
-        The clock's today.
-    action : str
-        ``promote``, ``shadow``, ``canary``, ``abort``, ``rollback``, ``waive`` or ``alias``.
-    before, after : dict of str to str
-        Version per alias.
-    mode, share
-        The rollout after it: who else predicts, and for which share of the traffic it answers.
-    reason, by : str
-        Why, and which role.
-    details : dict
-        Evidence: a verdict, a decision, a preflight.
-    phase : {"intent", "done"}
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    n: int
-    date: dt.date
-    action: str
-    before: dict[str, str]
-    after: dict[str, str]
-    mode: Mode = "off"
-    share: float = 0.0
-    reason: str
-    by: str
-    details: dict[str, Any] = Field(default_factory=dict)
-    phase: Literal["intent", "done"] = "intent"
-    run_id: str = ""
-
 
 def client() -> MlflowClient:
-    """Return a client of the workspace's tracking store and registry."""
+    """Return a client of the workspace's tracking store and registry.
+
+    Raises
+    ------
+    RegistryError
+        If the database is gone or is not MLflow's; none is made in its place.
+    """
+    database.require()
     uri = workspace.current().tracking_uri
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def create() -> None:
+    """Make MLflow's database in a new workspace, whole or not at all; leave one that is there.
+
+    Raises
+    ------
+    RegistryError
+        If there was one before: its records or its model files are there.
+    """
+    path = database.file()
+    with locks.writing("create the registry"):
+        if path.exists():
+            return
+        if not database.new():
+            database.require()  # says that it is gone
+        with _scratch() as folder:
+            uri = f"sqlite:///{folder / 'mlflow.db'}"
+            MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
+            (folder / "mlflow.db").replace(path)
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """Give a folder for temporary files, MLflow's too, that the next command sweeps after a kill.
+
+    Python's own temporary folder is moved there for the whole process: hold the lock.
+    """
+    ws = workspace.current()
+    ws.temporary.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=ws.temporary, prefix=f"{os.getpid()}-"))
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield folder
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def experiment(name: str) -> str:
@@ -80,37 +85,113 @@ def experiment(name: str) -> str:
     return str(client().create_experiment(name, artifact_location=location))
 
 
+# --- register -----------------------------------------------------------------------------------
+
+
+def registered(
+    usecase: str, *, snapshot: str, recipe: str, feature_version: int, code_digest: str
+) -> str | None:
+    """Return the version that was made of exactly this, or None.
+
+    Parameters
+    ----------
+    snapshot : str
+        Digest of the training snapshot.
+    recipe : str
+    feature_version : int
+    code_digest : str
+        Digest of the feature code.
+    """
+    wanted = {
+        "snapshot": snapshot,
+        "recipe": recipe,
+        "feature_version": str(feature_version),
+        "code_digest": code_digest,
+    }
+    for version in versions(usecase):
+        found = tags(usecase, version)
+        if wanted.items() <= found.items():
+            return version
+    return None
+
+
 def register(fitted: Fitted, *, metrics: Mapping[str, float] | None = None) -> str:
     """Log a fitted model as a release, with its lineage, and register it.
+
+    The same snapshot, recipe and feature code are one version: registering them again returns it.
+    A kill leaves no version, or a whole one; `tidy` ends the run.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    metrics : mapping of str to float, optional
+        Logged with the run.
 
     Returns
     -------
     str
-        The version it got.
+        The version.
+
+    Raises
+    ------
+    RegistryError
+        If the registry is gone.
+    BusyError
+        If another command holds the workspace for too long.
     """
     case, snapshot = fitted.usecase, fitted.snapshot
-    mlflow.set_tracking_uri(workspace.current().tracking_uri)
-    name = f"{case.name} {fitted.recipe} {snapshot.start}..{snapshot.end}"
-    with mlflow.start_run(experiment_id=experiment(case.name), run_name=name) as run:
-        mlflow.log_params(
-            {
-                "recipe": fitted.recipe,
-                "feature_version": snapshot.manifest["feature_version"],
-                "trained_from": snapshot.manifest["start"],
-                "trained_to": snapshot.manifest["end"],
-                "n_rows": len(fitted.label),
-            }
+    feature_set = case.features[snapshot.manifest["feature_version"]]
+    with locks.writing("register"):
+        create()
+        tidy()
+        there = registered(
+            case.name,
+            snapshot=snapshot.digest,
+            recipe=fitted.recipe,
+            feature_version=feature_set.version,
+            code_digest=feature_set.code_digest,
         )
-        data = mlflow.data.from_pandas(  # type: ignore[attr-defined]
-            fitted.features.assign(label=fitted.label.to_numpy()),
-            name=f"{case.name}-training",
-            targets="label",
-            digest=snapshot.digest,
-        )
-        mlflow.log_input(data, context="training")
-        if metrics:
-            mlflow.log_metrics(dict(metrics))
-        uri, digest = release.log(fitted)
+        if there is not None:
+            return there
+        mlflow.set_tracking_uri(workspace.current().tracking_uri)
+        name = f"{case.name} {fitted.recipe} {snapshot.start}..{snapshot.end}"
+        # The run ends after the version is there, so a run that is still open is one to look at.
+        with (
+            _scratch(),
+            mlflow.start_run(
+                experiment_id=experiment(case.name),
+                run_name=name,
+                tags={database.MINE: str(os.getpid())},
+            ) as run,
+        ):
+            try:
+                return _register(fitted, run.info.run_id, metrics or {})
+            except Exception:
+                _discard(run.info.run_id)
+                raise
+
+
+def _register(fitted: Fitted, run_id: str, metrics: Mapping[str, float]) -> str:
+    case, snapshot = fitted.usecase, fitted.snapshot
+    mlflow.log_params(
+        {
+            "recipe": fitted.recipe,
+            "feature_version": snapshot.manifest["feature_version"],
+            "trained_from": snapshot.manifest["start"],
+            "trained_to": snapshot.manifest["end"],
+            "n_rows": len(fitted.label),
+        }
+    )
+    data = mlflow.data.from_pandas(  # type: ignore[attr-defined]
+        fitted.features.assign(label=fitted.label.to_numpy()),
+        name=f"{case.name}-training",
+        targets="label",
+        digest=snapshot.digest,
+    )
+    mlflow.log_input(data, context="training")
+    if metrics:
+        mlflow.log_metrics(dict(metrics))
+    uri, digest = release.log(fitted)
     tags = {
         "recipe": fitted.recipe,
         "feature_version": str(snapshot.manifest["feature_version"]),
@@ -121,57 +202,117 @@ def register(fitted: Fitted, *, metrics: Mapping[str, float] | None = None) -> s
         "registered_on": clock.today().isoformat(),
         "release_digest": digest,
     }
-    try:
+    with contextlib.suppress(MlflowException):  # it is there, or the next line says what is wrong
         client().create_registered_model(case.name, description=case.unit)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
     version = client().create_model_version(
-        case.name, source=uri, run_id=run.info.run_id, tags=tags, model_id=uri.split("/")[-1]
+        case.name, source=uri, run_id=run_id, tags=tags, model_id=uri.split("/")[-1]
     )
     return str(version.version)
 
 
+def tidy(patience: float = locks.PATIENCE) -> list[str]:
+    """End the runs of registrations that were killed, and remove what they left; return their ids.
+
+    Whoever registers holds the writer's lock, so under that lock nobody is alive in such a run.
+    """
+    if not database.open_runs():
+        return []
+    with locks.writing("end a run", patience):
+        ended = database.open_runs()
+        for run_id in ended:
+            made = client().search_model_versions(f"run_id = '{run_id}'")
+            if not made:
+                _discard(run_id)
+            status = RunStatus.FINISHED if made else RunStatus.KILLED
+            client().set_terminated(run_id, RunStatus.to_string(status))
+    return ended
+
+
+def _discard(run_id: str) -> None:
+    """Remove the model files of a run that became no version."""
+    c, artifacts = client(), workspace.current().artifacts
+    owner = [c.get_run(run_id).info.experiment_id]
+    for model in c.search_logged_models(owner, filter_string=f"source_run_id = '{run_id}'"):
+        if c.search_model_versions(f"run_id = '{run_id}'"):
+            return
+        folder = Path(model.artifact_location.removeprefix("file://"))
+        if folder.is_relative_to(artifacts):
+            shutil.rmtree(folder, ignore_errors=True)
+        c.delete_logged_model(model.model_id)
+
+
+# --- read ---------------------------------------------------------------------------------------
+
+
 def aliases(usecase: str) -> dict[str, str]:
-    """Return the version of each alias that is set; empty if nothing is registered."""
-    try:
-        found = client().get_registered_model(usecase).aliases
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return {}
-        raise
-    return {name: str(version) for name, version in sorted(found.items()) if name in ALIASES}
+    """Return the version of each alias that is set; empty if nothing is deployed.
+
+    A short way to ``deployments.serving(usecase).releases``.
+    """
+    from firstflight import deployments  # it writes what is read here, and needs this module
+
+    return dict(sorted(deployments.serving(usecase).releases.items()))
 
 
 def rollout(usecase: str) -> tuple[Mode, float]:
-    """Return the mode of the rollout in progress and the candidate's share of the answers."""
-    try:
-        tags = client().get_registered_model(usecase).tags
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return "off", 0.0
-        raise
-    return tags.get("rollout_mode", "off"), float(tags.get("rollout_share", 0.0))
+    """Return the mode of the rollout in progress and the candidate's share of the answers.
+
+    A short way to ``deployments.serving(usecase)``.
+    """
+    from firstflight import deployments
+
+    now = deployments.serving(usecase)
+    return now.mode, now.share
 
 
-def resolve(usecase: str, name: str) -> str:
-    """Return the version that an alias or a version number names.
+def model(usecase: str) -> RegisteredModel:
+    """Return MLflow's registered model of a use case.
 
     Raises
     ------
     RegistryError
         If there is none.
     """
-    version = aliases(usecase).get(name, name)
-    tags(usecase, version)
-    return version
+    try:
+        return client().get_registered_model(usecase)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise RegistryError(
+            f"The registry has no model {usecase!r}, and the history has: {database.file()} does "
+            "not belong to this workspace; restore it from a backup."
+        ) from error
+
+
+def resolve(usecase: str, name: str) -> str:
+    """Return the version that an alias or a version number names, as the registry writes it.
+
+    Raises
+    ------
+    RegistryError
+        If there is none.
+    """
+    return str(_version(usecase, aliases(usecase).get(name, name)).version)
 
 
 def tags(usecase: str, version: str) -> dict[str, str]:
-    """Return the tags of a version: its lineage, verdict, waiver and decision."""
+    """Return the tags of a version: its lineage, verdict, waiver and decision.
+
+    Raises
+    ------
+    RegistryError
+        If there is none.
+    """
+    return dict(_version(usecase, version).tags)
+
+
+def _version(usecase: str, version: str) -> ModelVersion:
+    asked = client()
     try:
-        return dict(client().get_model_version(usecase, version).tags)
+        return asked.get_model_version(usecase, version)
     except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
         raise RegistryError(
             f"{usecase} has no version or alias {version!r}: `firstflight status` lists what "
             "there is."
@@ -180,7 +321,7 @@ def tags(usecase: str, version: str) -> dict[str, str]:
 
 def run_of(usecase: str, version: str) -> str:
     """Return the id of the MLflow run that made a version."""
-    run_id = client().get_model_version(usecase, version).run_id
+    run_id = _version(usecase, version).run_id
     if not run_id:
         raise RegistryError(
             f"{usecase} version {version} has no run: it was not made by this path."
@@ -195,7 +336,9 @@ def set_tags(usecase: str, version: str, new: Mapping[str, str]) -> None:
 
 
 def versions(usecase: str) -> list[str]:
-    """Return the registered versions, oldest first."""
+    """Return the registered versions, oldest first; none in a new workspace."""
+    if database.new():
+        return []
     found = client().search_model_versions(f"name = '{usecase}'")
     return sorted((str(v.version) for v in found), key=int)
 
@@ -205,138 +348,3 @@ def load(usecase: str, name: str) -> Release:
     version = resolve(usecase, name)
     digest = tags(usecase, version)["release_digest"]
     return release.load(f"models:/{usecase}/{version}", digest=digest, version=version)
-
-
-def change(
-    usecase: str,
-    action: str,
-    *,
-    after: Mapping[str, str | None],
-    reason: str,
-    by: str,
-    mode: Mode = "off",
-    share: float = 0.0,
-    details: Mapping[str, Any] | None = None,
-) -> Deployment:
-    """Move aliases and set the rollout, with an entry in the deployment history.
-
-    Parameters
-    ----------
-    after : mapping of str to str or None
-        The aliases to change; None removes one, an absent one stays.
-    reason, by : str
-        Why, and which role; neither may be empty.
-
-    Returns
-    -------
-    Deployment
-        The entry, done.
-    """
-    if not reason.strip() or not by.strip():
-        raise RegistryError(
-            f"A change of {usecase} ({action}) needs a reason and a role: say why, and who decided."
-        )
-    repair(usecase)
-    before = aliases(usecase)
-    for version in after.values():
-        if version is not None:
-            tags(usecase, version)
-    merged = {name: v for name, v in {**before, **after}.items() if v is not None}
-    entry = Deployment(
-        n=len(history(usecase)) + 1,
-        date=clock.today(),
-        action=action,
-        before=before,
-        after=merged,
-        mode=mode,
-        share=share,
-        reason=reason.strip(),
-        by=by.strip(),
-        details=dict(details or {}),
-    )
-    entry = _write_intent(usecase, entry)
-    return _finish(usecase, entry)
-
-
-def _write_intent(usecase: str, entry: Deployment) -> Deployment:
-    run = client().create_run(
-        experiment(f"deployments/{usecase}"),
-        run_name=f"{entry.n:03d} {entry.date} {entry.action}",
-        tags={
-            "n": str(entry.n),
-            "date": entry.date.isoformat(),
-            "action": entry.action,
-            "by": entry.by,
-            "phase": "intent",
-            "mlflow.note.content": entry.reason,
-            "entry": entry.model_dump_json(exclude={"run_id", "phase"}),
-        },
-    )
-    return entry.model_copy(update={"run_id": run.info.run_id})
-
-
-def _finish(usecase: str, entry: Deployment) -> Deployment:
-    """Do what an intent says; doing it twice is the same as once."""
-    c = client()
-    # The rollout is switched off first: a candidate that is being replaced must not answer.
-    c.set_registered_model_tag(usecase, "rollout_mode", "off")
-    now = aliases(usecase)
-    for name in ALIASES:
-        wanted = entry.after.get(name)
-        if wanted is None and name in now:
-            c.delete_registered_model_alias(usecase, name)
-        elif wanted is not None and now.get(name) != wanted:
-            c.set_registered_model_alias(usecase, name, wanted)
-    c.set_registered_model_tag(usecase, "rollout_share", str(entry.share))
-    c.set_registered_model_tag(usecase, "rollout_mode", entry.mode)
-    c.set_tag(entry.run_id, "phase", "done")
-    c.set_terminated(entry.run_id)
-    return entry.model_copy(update={"phase": "done"})
-
-
-def history(usecase: str) -> list[Deployment]:
-    """Return every change of what serves, oldest first."""
-    runs = client().search_runs(
-        [experiment(f"deployments/{usecase}")], order_by=["attributes.start_time ASC"]
-    )
-    entries = [
-        Deployment.model_validate_json(run.data.tags["entry"]).model_copy(
-            update={"phase": run.data.tags["phase"], "run_id": run.info.run_id}
-        )
-        for run in runs
-        if "entry" in run.data.tags
-    ]
-    return sorted(entries, key=lambda entry: entry.n)
-
-
-def repair(usecase: str) -> list[Deployment]:
-    """Finish every change that was begun and not done; return them."""
-    return [_finish(usecase, e) for e in history(usecase) if e.phase == "intent"]
-
-
-def at(usecase: str, day: dt.date) -> Deployment | None:
-    """Return the last change up to this day: what was live, and why; None before the first."""
-    done = [e for e in history(usecase) if e.date <= day and e.phase == "done"]
-    return done[-1] if done else None
-
-
-def history_table(usecase: str) -> pd.DataFrame:
-    """Return the deployment history as a table for people, one change a row."""
-    rows = [
-        {
-            "date": entry.date.isoformat(),
-            "action": entry.action,
-            **{name: entry.after.get(name, "") for name in ALIASES},
-            "rollout": entry.mode if entry.mode != "canary" else f"canary {entry.share:.0%}",
-            "by": entry.by,
-            "reason": entry.reason,
-        }
-        for entry in history(usecase)
-    ]
-    columns = ["date", "action", *ALIASES, "rollout", "by", "reason"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def as_details(record: BaseModel) -> dict[str, Any]:
-    """Return a verdict, decision or preflight as plain data for the history."""
-    return dict(json.loads(record.model_dump_json()))

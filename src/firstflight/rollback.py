@@ -17,14 +17,33 @@ import httpx
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from firstflight import monitor, predictions, process, registry, snapshot
+from firstflight import (
+    clock,
+    deployments,
+    locks,
+    monitor,
+    predictions,
+    process,
+    records,
+    registry,
+    snapshot,
+)
 from firstflight.drops import Drops
-from firstflight.errors import DropError, FirstFlightError, RollbackRefused, StateError
+from firstflight.errors import (
+    DropError,
+    FirstFlightError,
+    RollbackRefused,
+    RolloutError,
+    StateError,
+)
+from firstflight.records import Record
 from firstflight.release import Release, as_json_rows
 from firstflight.state import States, Store, Values
 from firstflight.usecase import UseCase
 
+PROOFS = "proofs"
 N_PROOF = 200
 FROZEN_DAYS = 90  # how far back to look for answers of the old release
 WEEK = dt.timedelta(days=7)
@@ -73,8 +92,43 @@ class Proof(BaseModel):
         return self.n > 0 and self.equal == self.n and self.by_release == self.n
 
 
+class ProofRecord(Record):
+    """The proof of one rollback, as it is kept.
+
+    Attributes
+    ----------
+    entry : int
+        The change that it proves.
+    date : date
+        The clock's today.
+    url : str
+        The service that was asked.
+    proof : Proof
+    """
+
+    entry: int
+    date: dt.date
+    url: str
+    proof: Proof
+
+
 class Rollback(BaseModel):
-    """A rollback that was done; without a service to ask, `proof` is None."""
+    """A rollback that was done.
+
+    Attributes
+    ----------
+    left, restored : str
+        The version that was live, and the one that is.
+    forced : bool
+        Whether it was done against a failed preflight.
+    preflight : tuple of Check
+    proof : Proof or None
+        None without a service to ask.
+    entry : int
+        The change in the deployment history.
+    done_before : bool
+        Whether an earlier command made that change, and was cut off or did not prove it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -85,6 +139,7 @@ class Rollback(BaseModel):
     preflight: tuple[Check, ...]
     proof: Proof | None
     entry: int
+    done_before: bool = False
 
 
 def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = None) -> list[Check]:
@@ -268,6 +323,11 @@ def prove(
 
     Parameters
     ----------
+    url : str
+        The service.
+    usecase : UseCase
+    version : str
+        The release that must answer.
     frozen : DataFrame
         Of `frozen_requests`.
     timeout : float
@@ -276,13 +336,15 @@ def prove(
     n, begun = len(frozen), time.perf_counter()
     if frozen.empty:
         return Proof(n=0, problem=f"no request is known that version {version} answered as live")
-    with httpx.Client(base_url=url, timeout=timeout) as http:
+    patience = Retrying(
+        stop=stop_after_delay(timeout),
+        wait=wait_fixed(0.05),
+        retry=retry_if_result(lambda held: held != version),
+    )
+    # Our own service: a proxy that the environment names has no business here.
+    with httpx.Client(base_url=url, timeout=timeout, trust_env=False) as http:
         try:
-            while (held := _live(http)) != version:
-                if time.perf_counter() - begun > timeout:
-                    said = f"the service holds version {held} after {timeout:.0f} s: ask its status"
-                    return Proof(n=n, seconds=timeout, problem=said)
-                time.sleep(0.05)
+            patience(_live, http)
             seconds = time.perf_counter() - begun
             reply = http.post(
                 "/predict_batch",
@@ -290,8 +352,14 @@ def prove(
                 headers={"x-firstflight-replay": "rollback"},
             )
             answers = pd.DataFrame(reply.raise_for_status().json())
-        except httpx.HTTPError as error:
+        except RetryError as error:
+            held = error.last_attempt.result()
+            what = f"the service holds version {held} after {timeout:.0f} s: ask its status"
+            return Proof(n=n, seconds=timeout, problem=what)
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
             return Proof(n=n, problem=f"the service does not answer ({type(error).__name__})")
+    if len(answers) != n or not {"prediction", "release"} <= set(answers):
+        return Proof(n=n, seconds=seconds, problem="the service gave other answers than asked for")
     return Proof(
         n=n,
         equal=int((answers["prediction"].to_numpy() == frozen["prediction"].to_numpy()).sum()),
@@ -316,17 +384,21 @@ def rollback(
 ) -> Rollback:
     """Restore the previous release, with its features, state and snapshot.
 
-    A rollback that was begun before and cut off is finished and proven instead of beginning another
-    one, with the reason and the preflight that it began with.
+    A rollback that was cut off, or that nobody proved, is finished and proven instead of beginning
+    another one, with the reason and the preflight that it began with.
 
     Parameters
     ----------
+    usecase : UseCase
+    drops : Drops
+        Today's upstream.
     reason, by : str
-        Why, and which role; the process says who may.
+        Why, and which role; ``permissions.rollback`` says who may.
     url : str, optional
         The service to prove it on. Without one the switch is done and not proven.
     force : bool
-        Switch although the preflight failed; recorded with what failed.
+        Switch although the preflight failed (``permissions.force_rollback``); recorded with what
+        failed.
 
     Raises
     ------
@@ -334,24 +406,13 @@ def rollback(
         If the role may not, there is no reason or no previous release, or the preflight fails.
         Nothing is changed then.
     """
-    rules = process.load().rollback
-    if by not in rules.who:
-        raise RollbackRefused(
-            f"{by!r} may not roll back {usecase.name}: rollback.who in process.toml allows "
-            f"{', '.join(rules.who)}."
-        )
-    if force and by not in rules.may_force:
-        raise RollbackRefused(
-            f"{by!r} may not force a rollback: rollback.may_force in process.toml allows "
-            f"{', '.join(rules.may_force)}."
-        )
-    if not reason.strip():
-        raise RollbackRefused(f"A rollback of {usecase.name} needs a reason: say what was seen.")
-    finished = [entry for entry in registry.repair(usecase.name) if entry.action == "rollback"]
-    if finished:
-        entry = finished[-1]
-        frozen = _frozen(usecase, entry.after["live"], drops, url)
-    else:
+    # Held to the end of the proof: another command that switched meanwhile would spoil it.
+    with locks.writing("rollback"):
+        _require(usecase, by, reason, force)
+        cut_off = deployments.catch_up(usecase.name)
+        begun = unproven(usecase.name)
+        if begun is not None and (cut_off is not None or url is not None):
+            return _proven(usecase, begun, url, done_before=True)
         left, target = _ends(usecase)
         checks = preflight(usecase, target, drops, url)
         failed = [check for check in checks if not check.ok]
@@ -362,9 +423,7 @@ def rollback(
                 + "; ".join(f"{check.name}: {check.sentence.rstrip('.')}" for check in failed)
                 + "."
             )
-        # Read before the switch: its own new answers would prove nothing.
-        frozen = _frozen(usecase, target, drops, url)
-        entry = registry.change(
+        entry = deployments.change(
             usecase.name,
             "rollback",
             # The bad release does not become "previous": a second rollback must not bring it back.
@@ -375,12 +434,80 @@ def rollback(
                 "left": left,
                 "forced": bool(failed),
                 "preflight": [check.model_dump() for check in checks],
+                # Chosen before the switch: the release's own new answers would prove nothing.
+                "frozen": _keys(usecase, frozen_requests(usecase, target, drops.today)),
             },
         )
+        return _proven(usecase, entry, url, done_before=False)
+
+
+def prove_again(usecase: UseCase, *, url: str, by: str) -> Rollback:
+    """Prove the last rollback, on the requests that were chosen before its switch.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    url : str
+        The service to prove it on.
+    by : str
+        The role; ``permissions.rollback`` says who may.
+
+    Raises
+    ------
+    RollbackRefused
+        If the role may not, or the last change is no rollback.
+    """
+    with locks.writing("prove a rollback"):
+        _require(usecase, by, "prove it again", force=False)
+        deployments.catch_up(usecase.name)
+        entry = _last(usecase.name)
+        if entry is None or entry.action != "rollback":
+            raise RollbackRefused(
+                f"The last change of {usecase.name} is no rollback: there is nothing to prove."
+            )
+        return _proven(usecase, entry, url, done_before=True)
+
+
+def proofs(usecase: str, entry: int) -> list[ProofRecord]:
+    """Return every proof of the rollback of this number, oldest first."""
+    found = records.read(usecase, PROOFS, ProofRecord)
+    return [record for record in found if record.entry == entry]
+
+
+def unproven(usecase: str) -> deployments.Deployment | None:
+    """Return the last change if it is a rollback without a proof that succeeded, else None."""
+    entry = _last(usecase)
+    if entry is None or entry.action != "rollback":
+        return None
+    return None if any(record.proof.ok for record in proofs(usecase, entry.n)) else entry
+
+
+def _last(usecase: str) -> deployments.Deployment | None:
+    """Return the last change of what serves; a waiver is none."""
+    found = [entry for entry in deployments.history(usecase) if entry.action != "waive"]
+    return found[-1] if found else None
+
+
+def _require(usecase: UseCase, by: str, reason: str, force: bool) -> None:
+    try:
+        deployments.allow(usecase.name, "rollback", by)
+        if force:
+            deployments.allow(usecase.name, "force_rollback", by)
+        deployments.reasoned(usecase.name, "rollback", reason)
+    except RolloutError as error:
+        raise RollbackRefused(str(error)) from error
+
+
+def _proven(
+    usecase: UseCase, entry: deployments.Deployment, url: str | None, *, done_before: bool
+) -> Rollback:
+    """Prove a rollback that is done, if there is a service to ask, and write the proof down."""
     proof = None
     if url is not None:
-        proof = prove(url, usecase, entry.after["live"], frozen)
-        registry.client().set_tag(entry.run_id, "proof", proof.model_dump_json())
+        version = entry.after["live"]
+        proof = prove(url, usecase, version, _chosen(usecase, version, entry.details["frozen"]))
+        record = ProofRecord(entry=entry.n, date=clock.today(), url=url, proof=proof)
+        records.append(usecase.name, PROOFS, record)
     return Rollback(
         usecase=usecase.name,
         left=entry.details["left"],
@@ -389,7 +516,28 @@ def rollback(
         preflight=tuple(Check.model_validate(check) for check in entry.details["preflight"]),
         proof=proof,
         entry=entry.n,
+        done_before=done_before,
     )
+
+
+def _keys(usecase: UseCase, frozen: pd.DataFrame) -> list[dict]:
+    """Return what names these requests for ever, and their answers, as plain data."""
+    return [] if frozen.empty else as_json_rows(frozen[[*usecase.key, "prediction"]])
+
+
+def _chosen(usecase: UseCase, version: str, keys: list[dict]) -> pd.DataFrame:
+    """Return the requests of these keys from the prediction log, with the answers that were kept.
+
+    A request that the log no longer has is left out.
+    """
+    kept = pd.DataFrame(keys)
+    if kept.empty:
+        return kept
+    kept["date"] = pd.to_datetime(kept["date"]).astype("datetime64[s]")
+    rows = predictions.read(usecase, kept["date"].min().date(), kept["date"].max().date())
+    rows = rows[(rows["version"] == version) & (rows["role"] == "live")]
+    kept = kept.astype({column: rows[column].dtype for column in usecase.key})
+    return rows.drop(columns="prediction").merge(kept, on=list(usecase.key)).reset_index(drop=True)
 
 
 def _ends(usecase: UseCase) -> tuple[str, str]:
@@ -402,7 +550,3 @@ def _ends(usecase: UseCase) -> tuple[str, str]:
                 f"{'from' if alias == 'live' else 'to'}: train and roll out a better one."
             )
     return aliases["live"], aliases["previous"]
-
-
-def _frozen(usecase: UseCase, version: str, drops: Drops, url: str | None) -> pd.DataFrame:
-    return pd.DataFrame() if url is None else frozen_requests(usecase, version, drops.today)

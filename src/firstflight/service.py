@@ -25,7 +25,7 @@ import pandas as pd
 from bentoml.exceptions import ServiceUnavailable
 from pydantic import BaseModel
 
-from firstflight import clock, predictions, process, registry, workspace
+from firstflight import clock, deployments, predictions, process, registry, workspace
 from firstflight import usecase as usecases
 from firstflight.errors import FirstFlightError, StateError
 from firstflight.release import Release
@@ -66,7 +66,7 @@ class Held:
     """What the service holds at one moment; replaced whole, never changed."""
 
     releases: dict[str, Release] = field(default_factory=dict)  # by alias
-    mode: registry.Mode = "off"
+    mode: deployments.Mode = "off"
     share: float = 0.0
     refused: dict[str, str] = field(default_factory=dict)  # version: why
     registry_reachable: bool = False
