@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from firstflight import metrics, workspace
+from firstflight import metrics
 from firstflight.drops import Drops
 from firstflight.errors import FirstFlightError
+from firstflight.prediction_log import PredictionLog
 from firstflight.process import Resampling
 from firstflight.release import Release
 from firstflight.state import States, by_date
-from firstflight.usecase import UseCase
+from firstflight.usecase import UseCase, dtypes
 
 
 @dataclass(frozen=True)
@@ -48,28 +46,6 @@ class Online:
     state_missing: float
 
 
-def log_files(usecase: str) -> list[Path]:
-    """Return the files of the prediction log, oldest first."""
-    folder = workspace.current().predictions / usecase
-    return sorted(folder.glob("*/data/data.*.log*"), key=lambda path: path.stat().st_mtime_ns)
-
-
-def _lines(usecase: str, first: str, last: str) -> Iterator[dict]:
-    for path in log_files(usecase):
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                # A look at the day before parsing: a week is read out of months in a moment.
-                at = line.find('"date": "') + 9
-                if at > 8 and not first <= line[at : at + 10] <= last:
-                    continue
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError:
-                    continue  # the last line of a process that was killed while it wrote
-                if first <= record["date"] <= last:
-                    yield record
-
-
 def read(usecase: UseCase, start: dt.date, end: dt.date, *, replays: bool = False) -> pd.DataFrame:
     """Return the logged predictions for requests of these days.
 
@@ -81,24 +57,22 @@ def read(usecase: UseCase, start: dt.date, end: dt.date, *, replays: bool = Fals
     Returns
     -------
     DataFrame
-        One row a (request, release, role): the request's fields, ``version``, ``role`` ("live",
+        One row per (request, release, role): the request's fields, ``version``, ``role`` ("live",
         "candidate", "shadow" or "replay"), ``prediction``, ``feature_version``,
         ``state_age_days``. A request that was sent twice counts once, with its first answer.
     """
-    records = pd.DataFrame(_lines(usecase.name, start.isoformat(), end.isoformat()))
     columns = [*usecase.request.model_fields, "version", "role", "prediction"]
     columns += ["feature_version", "state_age_days"]
+    records = PredictionLog(usecase).read(start, end).rows.rename(columns={"release": "version"})
+    records = records[(records["role"] == "replay") == replays]
     if records.empty:
         return pd.DataFrame(columns=columns)
-    records = records.rename(columns={"release": "version"})
     records["date"] = pd.to_datetime(records["date"]).astype("datetime64[s]")
-    records = records[(records["role"] == "replay") == replays]
     unique = [*usecase.key, "version", "role"]
     records = records.drop_duplicates(unique, keep="first").sort_values(unique, ignore_index=True)
-    for column in usecase.request.model_fields:
-        if records[column].dtype == object and column not in usecase.key:
-            records[column] = records[column].infer_objects()
-    return records[columns]
+    # A column of gaps alone is a column of numbers too.
+    numbers = {name: kind for name, kind in dtypes(usecase.request).items() if kind is np.float64}
+    return records.astype({**numbers, "state_age_days": float})[columns]
 
 
 def joined(usecase: UseCase, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:

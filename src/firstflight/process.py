@@ -62,6 +62,18 @@ class Retention(_Section):
     state_days: Days
 
 
+class ServiceRules(_Section):
+    """What the service takes on, and what it turns away."""
+
+    max_concurrent: Whole
+    max_batch_rows: Whole
+    max_body_mb: Positive
+    body_seconds: Positive
+    max_days_from_today: Days
+    log_file_mb: Positive
+    allowed_hosts: Names
+
+
 class Permissions(_Section):
     """Which roles may change what serves; asked where the change is written."""
 
@@ -210,6 +222,7 @@ class Process(_Section):
     owners: Annotated[dict[str, Text], Field(description="a table of role = team", min_length=1)]
     state: StateRules
     retention: Retention
+    service: ServiceRules
     permissions: Permissions
     waiver: WaiverRules
     usecases: Annotated[

@@ -228,22 +228,23 @@ def columns_of(contract: type[BaseModel], requests: Sequence[BaseModel]) -> dict
     rows = [request.__dict__ for request in requests]
     return {
         name: np.array([row[name] for row in rows], dtype=dtype)
-        for name, dtype in _dtypes(contract).items()
+        for name, dtype in dtypes(contract).items()
     }
 
 
 @functools.cache
-def _dtypes(contract: type[BaseModel]) -> dict[str, Any]:
+def dtypes(contract: type[BaseModel]) -> dict[str, Any]:
+    """Return the numpy type of each field of a contract; texts are objects."""
     kinds = {dt.date: "datetime64[s]", int: np.int64, float: np.float64}
-    dtypes: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, spec in contract.model_fields.items():
         types: set[Any] = {t for t in get_args(spec.annotation) if isinstance(t, type)}
         types = types or {spec.annotation}
         plain = types - {type(None)}
         kind = kinds.get(plain.pop(), object) if len(plain) == 1 else object
         # A whole number that may be missing is a float with nan.
-        dtypes[name] = np.float64 if kind is np.int64 and type(None) in types else kind
-    return dtypes
+        found[name] = np.float64 if kind is np.int64 and type(None) in types else kind
+    return found
 
 
 def contract_bounds(usecase: UseCase) -> dict[str, tuple[float | None, float | None]]:
