@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: BentoML reads the endpoints' types at definition.
 import bentoml
 
-from firstflight.service import Answer
+from firstflight.answers import Answer
 from firstflight.usecases.flights import FlightRequest
 
 ANSWER = Answer(prediction=0.5, release="0", state_date=None, state_age_days=None)

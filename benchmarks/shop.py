@@ -6,7 +6,18 @@ import datetime as dt
 import json
 from pathlib import Path
 
-from firstflight import clock, drops, operations, registry, snapshot, state, train
+from firstflight import (
+    clock,
+    deployments,
+    drops,
+    locks,
+    operations,
+    records,
+    registry,
+    snapshot,
+    state,
+    train,
+)
 from firstflight.release import as_json_rows
 from firstflight.usecases.flights import usecase
 from firstflight.workspace import PROJECT, Workspace, configure
@@ -40,10 +51,21 @@ def make(folder: Path) -> Workspace:
     return ws
 
 
-def serve(live: str, candidate: str | None = None, mode: registry.Mode = "off") -> None:
-    """Let the registry name what serves."""
-    after = {"live": live, "candidate": candidate, "previous": None}
-    registry.change(NAME, "alias", after=after, mode=mode, by="on_call", reason="benchmark")
+def serve(live: str, candidate: str | None = None, mode: deployments.Mode = "off") -> int:
+    """Let the record name what serves, without a gate and a decision; return the entry's number."""
+    with locks.writing("benchmark"):
+        before = deployments.serving(NAME).releases
+        named = {"live": live, "candidate": candidate}
+        entry = deployments.Deployment(
+            date=clock.today(),
+            action="alias",
+            before=before,
+            after={alias: version for alias, version in named.items() if version},
+            mode=mode,
+            by="model_owner",
+            reason="benchmark",
+        )
+        return records.append(NAME, deployments.KIND, entry)
 
 
 def rows() -> list[dict]:

@@ -283,7 +283,7 @@ def prefect(port: int | None = None) -> Server:
 
 
 def service(
-    target: str = "firstflight.service:svc",
+    target: str = "firstflight.svc:svc",
     *,
     usecase: str = "flights",
     env: Mapping[str, str] | None = None,

@@ -45,6 +45,10 @@ class GateError(FirstFlightError):
     """The gate cannot judge: no window, no labels, or no such version."""
 
 
+class ServiceError(FirstFlightError):
+    """The service cannot answer in its present state."""
+
+
 class RolloutError(FirstFlightError):
     """A change of what serves is not allowed in the present state."""
 
