@@ -88,7 +88,7 @@ def make(name: str) -> Any:
         @bentoml.api
         async def predict_batch(
             self,
-            requests: Requests,  # type: ignore[valid-type]
+            requests: Requests,
             ctx: bentoml.Context,
         ) -> list[Answer]:
             """Answer many requests at once; one that breaks the contract refuses them all."""

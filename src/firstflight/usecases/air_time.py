@@ -7,18 +7,19 @@ kind of model. What the two share is imported, so a change of it is a change of 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
 
 from firstflight.drops import Drops
 from firstflight.state import States, by_date
 from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, by_column
 from firstflight.usecases import flights
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 STATE = "route_air_7d"
 STATE_DAYS = 7
@@ -86,6 +87,9 @@ def naive(drops: Drops, requests: pd.DataFrame) -> np.ndarray:
 
 def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
     """Return small boosted trees on the columns as the first use case encodes them."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.pipeline import make_pipeline
+
     encode = flights.hist_gradient_boosting(features)[0]
     trees = HistGradientBoostingRegressor(
         max_iter=80,

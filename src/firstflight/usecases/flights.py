@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from firstflight.drops import Drops
 from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, by_column
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 LATE_MINUTES = 15  # the US Department of Transportation's definition of a late arrival
 LEAD_HOURS = 2  # predictions are asked this long before the scheduled departure
@@ -170,6 +167,13 @@ def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
 
 def logistic_regression(features: FeatureSet) -> Pipeline:
     """Return a plain first model: one-hot categories, scaled numbers, medians for the missing."""
+    # Imported where it is fitted: BentoML's supervisor reads the contract above and fits nothing.
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
     numbers = [c for c in features.columns if c not in features.categorical]
     return make_pipeline(
         make_column_transformer(
@@ -182,6 +186,11 @@ def logistic_regression(features: FeatureSet) -> Pipeline:
 
 def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
     """Return small boosted trees; they keep missing values as they are."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
     numbers = [c for c in features.columns if c not in features.categorical]
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
     return make_pipeline(
