@@ -79,11 +79,11 @@ def make(name: str) -> Any:
             """Answer one request."""
             problem = self.answerer.unanswerable([request])
             if problem is not None:
-                return refused(["request", "date"], problem[1])  # type: ignore[return-value]
+                return refused(ctx, ["request", "date"], problem[1])  # type: ignore[return-value]
             try:
                 return await self.together.answer(request, replayed(ctx))
             except (ServiceError, StateError) as error:
-                return unavailable(error)  # type: ignore[return-value]
+                return unavailable(ctx, error)  # type: ignore[return-value]
 
         @bentoml.api
         async def predict_batch(
@@ -94,13 +94,13 @@ def make(name: str) -> Any:
             """Answer many requests at once; one that breaks the contract refuses them all."""
             problem = self.answerer.unanswerable(requests)
             if problem is not None:
-                return refused(["requests", problem[0], "date"], problem[1])  # type: ignore[return-value]
+                return refused(ctx, ["requests", problem[0], "date"], problem[1])  # type: ignore[return-value]
             try:
                 body = await anyio.to_thread.run_sync(
                     self._answer_many, requests, replayed(ctx), limiter=self.batches
                 )
             except (ServiceError, StateError) as error:
-                return unavailable(error)  # type: ignore[return-value]
+                return unavailable(ctx, error)  # type: ignore[return-value]
             return Response(body, media_type="application/json")  # type: ignore[return-value]
 
         @bentoml.api
@@ -125,15 +125,17 @@ def replayed(ctx: bentoml.Context) -> bool:
     return ctx.request.headers.get(REPLAY_HEADER) is not None
 
 
-def refused(where: Sequence[str | int], why: str) -> Response:
+def refused(ctx: bentoml.Context, where: Sequence[str | int], why: str) -> Response:
     """Return the refusal of a request that fits the contract's types and cannot be answered."""
     detail = [{"type": "value_error", "loc": list(where), "msg": why}]
-    return JSONResponse({"error": f"{why[0].upper()}{why[1:]}.", "detail": detail}, 400)
+    ctx.response.status_code = 400  # BentoML takes the status from here
+    return JSONResponse({"error": f"{why[0].upper()}{why[1:]}.", "detail": detail})
 
 
-def unavailable(error: Exception) -> Response:
+def unavailable(ctx: bentoml.Context, error: Exception) -> Response:
     """Return what a caller is told when the service cannot answer now."""
-    return JSONResponse({"error": str(error)}, 503)
+    ctx.response.status_code = 503
+    return JSONResponse({"error": str(error)})
 
 
 def quiet_about_callers() -> None:
