@@ -1,1 +1,1 @@
-"""Attacks on the path, made on purpose; each module has `run`, which returns one row of a table."""
+"""Break the path on purpose, by the thousand, and count what was lost: ``python -m drills``."""

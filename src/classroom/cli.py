@@ -48,7 +48,7 @@ def sentences() -> Iterator[None]:
 
 def _workspace(folder: Path | None) -> Workspace:
     if folder is not None:
-        os.environ["FIRSTFLIGHT_HOME"] = str(folder.resolve())
+        os.environ["FIRSTFLIGHT_HOME"] = str(folder.expanduser().resolve())
     return current()
 
 
@@ -92,7 +92,7 @@ def start(
         setup_tools.run()
         todo = runner.missing_lessons(ws, number)
         if todo:
-            runner.run(ws, todo, keep=True, report=_line)
+            runner.run(ws, todo, keep=True, report=_line, what=f"course start {number}")
         later = [n for n in workspaces.done(ws) if n >= number]
     path = next((PROJECT / "notebooks").glob(f"{number}_*.ipynb"), None)
     what = f"open notebooks/{path.name}" if path else "its notebook is not there yet"
@@ -290,12 +290,12 @@ def _cell(value: object) -> str:
 
 def _print_history(console: Console, ws: Workspace) -> None:
     console.print("\n[bold]The deployment history[/bold]")
-    history = _history(ws)
-    if history.empty:
+    deployed = _history(ws)
+    if deployed.empty:
         console.print("No lesson has deployed anything yet.")
         return
-    table = Table(*history.columns, box=None, header_style="bold")
-    for row in history.itertuples(index=False):
+    table = Table(*deployed.columns, box=None, header_style="bold")
+    for row in deployed.itertuples(index=False):
         table.add_row(*(str(value) for value in row))
     console.print(table)
 
@@ -303,10 +303,9 @@ def _print_history(console: Console, ws: Workspace) -> None:
 def _history(ws: Workspace) -> pd.DataFrame:
     """Return the deployment history of the flights model, a change a row."""
     configure(ws)
-    # Imported late: it brings MLflow, which takes seconds.
-    from firstflight import deployments
+    from firstflight import history
 
-    return deployments.history_table("flights")
+    return history.table("flights")
 
 
 if __name__ == "__main__":

@@ -1,68 +1,77 @@
-"""Answer requests with the releases that serve: a plain class, without a server around it.
+"""Who answers, with which release: everything the service does between a request and its answer.
 
-`Answerer` holds up to three releases. It asks the deployment record which ones; a switch is one
-reference that is replaced between two requests, so a request is answered wholly by what was held
-when its turn came. A release that cannot prove itself is never taken in, and if the registry cannot
-be read the answerer keeps what it has and says so.
+It knows nothing of HTTP or BentoML. `Answering` holds up to three releases and follows the
+registry; `Gatherer` brings requests together that wait at the same time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import gc
 import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel
 
-from firstflight import clock, database, deployments, process, registry
+from firstflight import clock, history, process, workspace
 from firstflight import usecase as usecases
-from firstflight.answers import Answer
-from firstflight.errors import FirstFlightError, ServiceError, StateError
-from firstflight.prediction_log import PATIENCE, PredictionLog
-from firstflight.release import Release
+from firstflight.errors import FirstFlightError, StateError
+from firstflight.history import Mode
+from firstflight.prediction_log import PredictionLog
 from firstflight.state import Store
-from firstflight.usecase import columns_of
+
+if TYPE_CHECKING:
+    from firstflight.release import Release
 
 POLL_SECONDS = 1.0
-SHADOW_SECONDS = 0.05  # the shadow of single requests predicts this much later, many at once
+REPLAY_HEADER = "x-firstflight-replay"
+LOG_SECONDS = 1.0  # an answer waits this long for its line in the log, and then goes without
 
-logger = logging.getLogger("bentoml.firstflight")  # below BentoML's: it goes to the server's log
+logger = logging.getLogger("bentoml.firstflight")  # below BentoML's own: the server's log
+
+
+class Answer(BaseModel):
+    """One prediction, and what made it.
+
+    Attributes
+    ----------
+    prediction : float
+        In the use case's unit.
+    release : str
+        Version in the registry.
+    state_date : date or None
+        Day of the feature state that was used; None if none was young enough.
+    state_age_days : int or None
+        Its age on the request's day.
+    """
+
+    prediction: float
+    release: str
+    state_date: dt.date | None
+    state_age_days: int | None
+
+
+class NothingLive(FirstFlightError):
+    """No release is live, so nobody can be answered."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """What is held at one moment; replaced whole, never changed.
+    """What the service holds at one moment; replaced whole, never changed."""
 
-    Attributes
-    ----------
-    releases : dict of str to Release
-        By alias.
-    mode, share
-        Of the rollout: who else predicts, and for which share of the requests it answers.
-    refused : dict of str to str
-        Version: why it was not taken in.
-    registry_reachable : bool
-        Whether the deployment record and MLflow's database could be read.
-    n : int
-        The deployment entry that was followed last.
-    switched_at : float
-        When this began to be held, seconds since 1970.
-    """
-
-    releases: dict[str, Release] = field(default_factory=dict)
-    mode: deployments.Mode = "off"
+    releases: dict[str, Release] = field(default_factory=dict)  # by alias
+    mode: Mode = "off"
     share: float = 0.0
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)  # version: why
     registry_reachable: bool = False
-    n: int = 0
     switched_at: float = 0.0
 
 
@@ -76,28 +85,23 @@ def share_of(key: Iterable[Any]) -> float:
 
 
 def follow(usecase: str, held: Held) -> Held:
-    """Ask the record what serves, load what is new, and return what to hold from now on.
+    """Ask the registry what to hold, load what is new, and return what to hold from now on.
 
-    A live release that is refused leaves the one that is held in its place. A candidate that is
-    refused is absent: nobody decided that the earlier candidate should go on.
-
-    Parameters
-    ----------
-    usecase : str
-    held : Held
-        What is held now.
+    What serves is what the newest entry of the deployment history says. A live release that was
+    withdrawn goes; one that is refused leaves the one that is held in its place. A candidate that
+    is refused is absent, and the one that was held before it does not stay: it was replaced.
     """
+    # MLflow takes half a second and 100 MB to import, and is needed in the worker only.
+    from firstflight import registry
+
     try:
-        database.require()
-        serving = deployments.serving(usecase)
-    except Exception:
+        registry.require()
+        now = history.serving(usecase)
+    except Exception:  # gone, locked, damaged: what is held goes on serving
         return replace(held, registry_reachable=False)
-    if held.n and not serving.n:  # a record that was there is gone: that is no decision
-        return replace(held, registry_reachable=False)
-    mode, share = serving.mode, serving.share
-    by_version = {release.version: release for release in held.releases.values()}
+    by_version = {r.version: r for r in held.releases.values()}
     releases, refused = {}, {}
-    for alias, version in serving.releases.items():
+    for alias, version in now.releases.items():
         release = by_version.get(version)
         if release is None:
             try:
@@ -110,11 +114,11 @@ def follow(usecase: str, held: Held) -> Held:
                 continue
         releases[alias] = release
         by_version[release.version] = release
-    if "live" not in releases and "live" in held.releases and "live" in serving.releases:
+    refused_live = "live" in now.releases and "live" not in releases
+    if refused_live and "live" in held.releases:
         releases["live"] = held.releases["live"]
-    if "candidate" not in releases:
-        mode, share = "off", 0.0
-    new = Held(releases, mode, share, refused, True, serving.n, held.switched_at)
+    mode, share = (now.mode, now.share) if "candidate" in releases else ("off", 0.0)
+    new = Held(releases, mode, share, refused, True, held.switched_at)
     if _versions(new) != _versions(held) or (mode, share) != (held.mode, held.share):
         new = replace(new, switched_at=time.time())
     return new
@@ -124,199 +128,169 @@ def _versions(held: Held) -> dict[str, str | None]:
     return {alias: release.version for alias, release in held.releases.items()}
 
 
-class Answerer:
-    """Hold the releases of one use case, answer, and write every answer down.
+class Answering:
+    """Answers requests of one use case, and writes down every answer.
 
     Parameters
     ----------
-    name : str
-        The use case.
-    log : PredictionLog, optional
-        By default that of the workspace.
+    usecase : str
+        Its name.
     """
 
-    def __init__(self, name: str, log: PredictionLog | None = None) -> None:
-        rules = process.load()
-        self.usecase = usecases.get(name)
-        self.max_age_days = rules.state.max_age_days
-        self.rules = rules.service
-        self.log = log or PredictionLog(self.usecase, max_mb=self.rules.log_file_mb)
-        self.stores = {
-            version: Store(name, version, self.max_age_days) for version in self.usecase.features
-        }
-        self.answered = 0
-        self.shadow_failures = 0
-        self.held = follow(name, Held())
-        self._stopped = threading.Event()
+    def __init__(self, usecase: str) -> None:
+        decisions = process.load()
+        self.usecase = usecases.get(usecase)
+        self.rules = decisions.service
+        self.max_age_days = decisions.state.max_age_days
+        self.types = usecases.field_types(self.usecase.request)
+        self.stores = {v: Store(usecase, v, self.max_age_days) for v in self.usecase.features}
+        self.counts: Counter[str] = Counter()
+        self.log = PredictionLog(usecase)
+        self.held = follow(usecase, Held())
+        self._clock: tuple[int, dt.date] = (-1, dt.date.today())
+        self._ended = threading.Event()
 
     def start(self) -> None:
-        """Open the log, and follow the deployment record from now on."""
-        self.log.open()
-        # What is here by now stays: the collector need not look at it again between two answers.
-        gc.collect()
-        gc.freeze()
-        threading.Thread(target=self._poll, daemon=True, name="follow-record").start()
+        """Follow the registry from now on."""
+        threading.Thread(target=self._poll, daemon=True, name="follow-registry").start()
 
     def stop(self) -> None:
-        """Write the last lines and stop following."""
-        self._stopped.set()
+        """Stop following, and write down what waits to be written."""
+        self._ended.set()
         self.log.close()
 
     def _poll(self) -> None:
-        while not self._stopped.wait(POLL_SECONDS):
+        while not self._ended.wait(POLL_SECONDS):
             try:
                 self.held = follow(self.usecase.name, self.held)
             except Exception:  # without this thread the service would follow nobody, unseen
                 self.held = replace(self.held, registry_reachable=False)
-                logger.exception("The deployment record could not be followed; asking again.")
+                logger.exception("The registry could not be followed; asking again.")
 
-    # --- answer ---------------------------------------------------------------------------------
+    def today(self) -> dt.date:
+        """Return the clock's today; a clock that cannot be read stands still."""
+        try:
+            changed = workspace.current().clock_file.stat().st_mtime_ns
+        except OSError:
+            return dt.date.today()
+        if changed != self._clock[0]:
+            try:
+                self._clock = (changed, clock.today())
+            except Exception:
+                logger.exception("The clock cannot be read; its last day counts.")
+                self._clock = (changed, self._clock[1])
+        return self._clock[1]
 
-    def unanswerable(self, requests: Sequence[BaseModel]) -> tuple[int, str] | None:
-        """Return the first request of a day too far from today, and a sentence; None if all fit.
+    def too_far(self, requests: Sequence[Any]) -> list[int]:
+        """Return the positions of requests for a day that no caller can mean."""
+        today, most = self.today().toordinal(), self.rules.max_days_from_today
+        days = [request.date.toordinal() for request in requests]
+        return [i for i, day in enumerate(days) if abs(day - today) > most]
+
+    def answer(
+        self, requests: Sequence[Any], replayed: Sequence[bool]
+    ) -> tuple[list[Answer], Future[bool]]:
+        """Answer requests, all by the same releases.
 
         Parameters
         ----------
         requests : sequence of BaseModel
-        """
-        today, most = clock.today(), self.rules.max_days_from_today
-        for n, request in enumerate(requests):
-            days = abs((request.date - today).days)  # type: ignore[attr-defined]
-            if days > most:
-                return n, (
-                    f"the day is {days:,} days from today ({today}): at most {most} are answered"
-                )
-        return None
-
-    def answer(self, requests: Sequence[BaseModel], replayed: Sequence[bool]) -> Answered:
-        """Answer requests, all by the same releases; the caller passes the records to the log.
-
-        Parameters
-        ----------
-        requests : sequence of BaseModel, length n
-            Of the use case's contract, none of which is `unanswerable`.
-        replayed : sequence of bool, length n
-            Whether each is a rehearsal, which is logged apart.
+            Objects of the use case's contract.
+        replayed : sequence of bool
+            For each, whether it is a replay: answered as any other, and logged apart.
 
         Returns
         -------
-        Answered
+        answers : list of Answer
+            In the order of the requests.
+        logged : Future of bool
+            Whether they are written down.
 
         Raises
         ------
-        ServiceError
-            If nothing is live.
+        NothingLive
+            If no release is live.
         StateError
-            If the state of a request's day was altered.
+            If the published state was altered.
         """
-        held = self.held  # one read: all are answered by what is held now
+        held = self.held  # one read: the whole batch is answered by the same releases
         if "live" not in held.releases:
-            raise ServiceError(
+            raise NothingLive(
                 f"No release of {self.usecase.name} is live: register one, pass the gate and "
                 "promote it."
             )
-        columns = columns_of(self.usecase.request, requests)
-        answers: list[Answer] = [None] * len(requests)  # type: ignore[list-item]
+        columns = usecases.columns(self.types, requests)
+        everybody = np.arange(len(requests))
+        to_candidate = np.zeros(len(requests), dtype=bool)
+        if held.mode == "canary":
+            keys = zip(*(columns[part].tolist() for part in self.usecase.key), strict=True)
+            to_candidate = np.array([share_of(key) < held.share for key in keys])
+        answers: list[Answer | None] = [None] * len(requests)
         records: list[dict[str, Any]] = []
-        for alias, rows in self._arms(held, requests):
+        now = dt.datetime.now().isoformat()
+        for alias, chosen, shadow in (
+            ("live", everybody[~to_candidate], False),
+            ("candidate", everybody[to_candidate], False),
+            ("candidate", everybody if held.mode == "shadow" else everybody[:0], True),
+        ):
+            if not len(chosen):
+                continue
             release = held.releases[alias]
-            part = (
-                columns if len(rows) == len(requests) else {k: v[rows] for k, v in columns.items()}
-            )
-            predictions, ages = self._predict(release, part)
-            for row, prediction, age in zip(rows, predictions, ages, strict=True):
-                request = requests[row]
-                answers[row] = _answer(release, request, prediction, age)
-                role = "replay" if replayed[row] else alias
-                records.append(_record(release, request, role, prediction, age))
-        self.answered += len(requests)
-        return Answered(answers, records, held)
+            try:
+                said, ages = self._ask(release, columns, chosen)
+            except Exception:
+                if not shadow:
+                    raise
+                self.counts["shadow_failures"] += 1  # it answers nobody, so it may hurt nobody
+                logger.exception("The shadow failed; live answers.")
+                continue
+            for i, prediction, age in zip(chosen.tolist(), said.tolist(), ages, strict=True):
+                request = requests[i]
+                records.append(
+                    {
+                        **request.__dict__,
+                        "role": "replay" if replayed[i] else "shadow" if shadow else alias,
+                        "release": release.version,
+                        "feature_version": release.feature_version,
+                        "prediction": prediction,
+                        "state_age_days": age,
+                        "timestamp": now,
+                    }
+                )
+                if not shadow:
+                    day = None if age is None else request.date - dt.timedelta(days=age)
+                    answers[i] = Answer.model_construct(
+                        prediction=prediction,
+                        release=str(release.version),
+                        state_date=day,
+                        state_age_days=age,
+                    )
+        self.counts["answered"] += len(requests)
+        return [answer for answer in answers if answer is not None], self.log.add(records)
 
-    def shadow(
-        self, held: Held, requests: Sequence[BaseModel], replayed: Sequence[bool]
-    ) -> list[dict[str, Any]]:
-        """Return the records of what the candidate in the shadow says; it may hurt nobody.
-
-        Parameters
-        ----------
-        held : Held
-            What was held when the requests were answered.
-        requests, replayed
-            As for `answer`.
-        """
-        if held.mode != "shadow":
-            return []
-        release = held.releases["candidate"]
-        try:
-            predictions, ages = self._predict(release, columns_of(self.usecase.request, requests))
-        except Exception:
-            self.shadow_failures += 1
-            logger.exception("The shadow failed; live answers.")
-            return []
-        return [
-            _record(release, request, "replay" if again else "shadow", prediction, age)
-            for request, again, prediction, age in zip(
-                requests, replayed, predictions, ages, strict=True
-            )
-        ]
-
-    def answer_and_log(self, requests: Sequence[BaseModel], replayed: bool) -> list[Answer]:
-        """Answer a batch, with its shadow, and wait until it is written down (`PATIENCE` at most).
-
-        Parameters
-        ----------
-        requests : sequence of BaseModel
-        replayed : bool
-
-        Raises
-        ------
-        ServiceError, StateError
-            As `answer`.
-        """
-        if not requests:
-            return []
-        again = [replayed] * len(requests)
-        answered = self.answer(requests, again)
-        shadow = self.shadow(answered.held, requests, again)
-        self.log.write_and_wait(answered.records + shadow)
-        return answered.answers
-
-    def _arms(self, held: Held, requests: Sequence[BaseModel]) -> list[tuple[str, Sequence[int]]]:
-        """Return who answers which rows."""
-        if held.mode != "canary":
-            return [("live", range(len(requests)))]
-        arms: dict[str, list[int]] = {"live": [], "candidate": []}
-        for row, request in enumerate(requests):
-            share = share_of(getattr(request, name) for name in self.usecase.key)
-            arms["candidate" if share < held.share else "live"].append(row)
-        return [(alias, rows) for alias, rows in arms.items() if rows]
-
-    def _predict(
-        self, release: Release, columns: dict[str, np.ndarray]
-    ) -> tuple[list[float], list[float]]:
-        store = self.stores[release.feature_version]
-        return release.predict(columns, store).tolist(), store.ages(columns["date"]).tolist()
-
-    # --- say ------------------------------------------------------------------------------------
+    def _ask(
+        self, release: Release, columns: dict[str, np.ndarray], chosen: np.ndarray
+    ) -> tuple[np.ndarray, list[int | None]]:
+        if len(chosen) < len(columns["date"]):
+            columns = {name: values[chosen] for name, values in columns.items()}
+        met = self.stores[release.feature_version].met(columns["date"])
+        ages = [None if age != age else int(age) for age in met.ages.tolist()]
+        return release.answer(columns, met), ages
 
     def status(self) -> dict[str, Any]:
-        """Say what is held, how it is asked, how old its state is, and how the log does."""
-        held, log = self.held, self.log.condition
+        """Say what is held, how old its state is, and whether the registry answers."""
+        held = self.held
         return {
             "usecase": self.usecase.name,
             "releases": {alias: self._about(r) for alias, r in held.releases.items()},
             "mode": held.mode,
             "share": held.share,
-            "deployment": held.n,
             "registry_reachable": held.registry_reachable,
             "refused": held.refused,
             "max_state_age_days": self.max_age_days,
-            "answered": self.answered,
-            "logged": log.written,
-            "log_failures": log.lost,
-            "log_late": log.late,
-            "log_problem": log.problem,
-            "shadow_failures": self.shadow_failures,
+            "answered": self.counts["answered"],
+            "log_failures": self.log.failed,
+            "shadow_failures": self.counts["shadow_failures"],
         }
 
     def _about(self, release: Release) -> dict[str, Any]:
@@ -325,11 +299,10 @@ class Answerer:
             "recipe": release.about["recipe"],
             "feature_version": release.feature_version,
             "trained_to": release.about["trained_to"],
-            "asked_with": release.scorer.way,
-            "checked": release.scorer.why,
+            "path": release.path,
             "state_age_days": None,
         }
-        today = clock.today()
+        today = self.today()
         try:
             found = self.stores[release.feature_version].at(today)
         except StateError as error:
@@ -339,125 +312,66 @@ class Answerer:
         return about
 
 
-@dataclass(frozen=True)
-class Answered:
-    """Answers, the records to log, and what was held when they were given."""
+class Gatherer:
+    """Answers single requests that wait at the same time with one prediction.
 
-    answers: list[Answer]
-    records: list[dict[str, Any]]
-    held: Held
-
-
-def _answer(release: Release, request: Any, prediction: float, age: float) -> Answer:
-    known = age == age  # not nan
-    return Answer.model_construct(
-        prediction=prediction,
-        release=str(release.version),
-        state_date=request.date - dt.timedelta(days=int(age)) if known else None,
-        state_age_days=int(age) if known else None,
-    )
-
-
-def _record(
-    release: Release, request: BaseModel, role: str, prediction: float, age: float
-) -> dict[str, Any]:
-    return {
-        **request.__dict__,
-        "role": role,
-        "release": release.version,
-        "feature_version": release.feature_version,
-        "prediction": prediction,
-        "state_age_days": age if age == age else None,
-    }
-
-
-class Together:
-    """Let requests that are here at the same time be answered in one prediction.
-
-    The first that comes waits for the end of this turn of the event loop, and all that came by then
-    are answered at once. A model that needs .6 ms for one row needs hardly more for sixteen, so
-    callers who wait for each other's turns wait less. Alone, a request waits for nobody.
+    A request that is alone is answered at once. While others are on their way in (`underway` says
+    how many), it waits for them, `WAIT_SECONDS` at the most.
 
     Parameters
     ----------
-    answerer : Answerer
+    answering : Answering
+    underway : callable
+        Returns how many single requests were received and are not answered yet.
     """
 
-    def __init__(self, answerer: Answerer) -> None:
-        self.answerer = answerer
-        self._waiting: list[_Waiting] = []
-        self._shadowed: list[tuple[Held, _Waiting]] = []
-        self.predictions = 0  # how often the model was asked, for all requests
+    WAIT_SECONDS = 0.002
 
-    async def answer(self, request: BaseModel, replayed: bool) -> Answer:
-        """Answer one request, with whoever else is here.
+    def __init__(self, answering: Answering, underway: Callable[[], int]) -> None:
+        self.answering, self.underway = answering, underway
+        self._waiting: list[tuple[Any, bool, asyncio.Future[Answer]]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
-        Raises
-        ------
-        ServiceError, StateError
-            As `Answerer.answer`.
-        """
+    async def ask(self, request: Any, replayed: bool) -> Answer:
+        """Return the answer to one request; the parameters and errors are `Answering.answer`'s."""
         loop = asyncio.get_running_loop()
-        one = _Waiting(request, replayed, loop.create_future())
-        self._waiting.append(one)
-        if len(self._waiting) == 1:
-            loop.call_soon(self._answer_all, loop)
-        return await one.future
+        done: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append((request, replayed, done))
+        if len(self._waiting) >= self.underway():
+            self._answer()
+        elif self._timer is None:
+            self._timer = loop.call_later(self.WAIT_SECONDS, self._answer)
+        return await done
 
-    def _answer_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch, self._waiting = self._waiting, []
+    def _answer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        taken, self._waiting = self._waiting, []
         try:
-            self._answer_batch(loop, batch)
-        except Exception:  # one of them may be the reason: each for itself
-            for one in batch:
+            self._answer_together(taken)
+        except Exception:
+            for one in taken:  # who is to blame must not be a matter of who waited beside it
                 try:
-                    self._answer_batch(loop, [one])
+                    self._answer_together([one])
                 except Exception as error:
-                    if not one.future.done():
-                        one.future.set_exception(error)
+                    if not one[2].done():
+                        one[2].set_exception(error)
 
-    def _answer_batch(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting]) -> None:
-        answered = self.answerer.answer(
-            [one.request for one in batch], [one.replayed for one in batch]
-        )
-        self.predictions += 1
+    def _answer_together(self, taken: list[tuple[Any, bool, asyncio.Future[Answer]]]) -> None:
+        answers, logged = self.answering.answer([t[0] for t in taken], [t[1] for t in taken])
+        pairs = list(zip(taken, answers, strict=True))
+        loop = asyncio.get_running_loop()
 
-        def give(late: bool = False) -> None:
-            if late and not all(one.future.done() for one in batch):
-                self.answerer.log.note_late()
-            for one, answer in zip(batch, answered.answers, strict=True):
-                if not one.future.done():  # it may be gone: a caller that hung up
-                    one.future.set_result(answer)
+        def give() -> None:
+            for (_, _, done), answer in pairs:
+                if not done.done():
+                    done.set_result(answer)
 
-        timer = loop.call_later(PATIENCE, give, True)
+        late = loop.call_later(LOG_SECONDS, give)
 
         def written() -> None:
-            timer.cancel()
+            late.cancel()
             give()
 
-        def wake() -> None:  # in the log's thread
-            loop.call_soon_threadsafe(written)
-
-        self.answerer.log.write(answered.records, wake)
-        if answered.held.mode == "shadow":
-            if not self._shadowed:
-                loop.call_later(SHADOW_SECONDS, self.shadow_all)
-            self._shadowed += [(answered.held, one) for one in batch]
-
-    def shadow_all(self) -> None:
-        """Let the candidate predict for the single requests of the last moment."""
-        waiting, self._shadowed = self._shadowed, []
-        for held in {id(held): held for held, _ in waiting}.values():
-            ones = [one for of, one in waiting if of is held]
-            records = self.answerer.shadow(
-                held, [one.request for one in ones], [one.replayed for one in ones]
-            )
-            if records:
-                self.answerer.log.write(records)
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    request: BaseModel
-    replayed: bool
-    future: asyncio.Future[Answer]
+        logged.add_done_callback(lambda _: loop.call_soon_threadsafe(written))

@@ -9,12 +9,16 @@ class BusyError(FirstFlightError):
     """Another command is changing the workspace."""
 
 
+class StorageError(FirstFlightError):
+    """The disk, or the folder that holds the workspace, does not let this be done."""
+
+
+class BackupError(FirstFlightError):
+    """A backup cannot be written, or is not one that can be restored."""
+
+
 class DropError(FirstFlightError):
     """An upstream drop is missing or is not what its description promises."""
-
-
-class RecordError(FirstFlightError):
-    """An entry of a history is missing, damaged, or cannot be written."""
 
 
 class ProcessError(FirstFlightError):
@@ -22,7 +26,7 @@ class ProcessError(FirstFlightError):
 
 
 class ClockError(FirstFlightError):
-    """Something asked for data from after the clock's today."""
+    """Something asked for data from after the clock's today, or the clock cannot be read."""
 
 
 class StateError(FirstFlightError):
@@ -37,6 +41,14 @@ class ReleaseError(FirstFlightError):
     """A release cannot be saved or loaded as it was made."""
 
 
+class RecordError(FirstFlightError):
+    """A record of what was decided is missing or damaged."""
+
+
+class PermissionRefused(FirstFlightError):
+    """The role may not do this, by the team's ``process.toml``."""
+
+
 class RegistryError(FirstFlightError):
     """The registry does not hold what was asked for."""
 
@@ -45,16 +57,8 @@ class GateError(FirstFlightError):
     """The gate cannot judge: no window, no labels, or no such version."""
 
 
-class ServiceError(FirstFlightError):
-    """The service cannot answer in its present state."""
-
-
 class RolloutError(FirstFlightError):
     """A change of what serves is not allowed in the present state."""
-
-
-class NotAllowed(RolloutError):
-    """The role has no permission for this change of what serves."""
 
 
 class RollbackRefused(FirstFlightError):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from firstflight import metrics
+from firstflight import metrics, prediction_log
 from firstflight.drops import Drops
 from firstflight.errors import FirstFlightError
-from firstflight.prediction_log import PredictionLog
-from firstflight.process import Resampling
+from firstflight.process import IntervalRules
 from firstflight.release import Release
 from firstflight.state import States, by_date
-from firstflight.usecase import UseCase, dtypes
+from firstflight.usecase import UseCase
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Online:
     coverage : float
         Share of them whose label has arrived.
     loss : metrics.Interval or None
-        Mean loss with its day-block interval; None with labels of fewer than two days.
+        Mean loss with its interval; None with labels of fewer than two days.
     calibration : float
         Mean prediction minus mean label, on the labelled rows.
     state_missing : float
@@ -46,6 +49,11 @@ class Online:
     state_missing: float
 
 
+def log_files(usecase: str) -> list[Path]:
+    """Return the files of the prediction log, oldest first."""
+    return prediction_log.files(usecase)
+
+
 def read(usecase: UseCase, start: dt.date, end: dt.date, *, replays: bool = False) -> pd.DataFrame:
     """Return the logged predictions for requests of these days.
 
@@ -57,22 +65,33 @@ def read(usecase: UseCase, start: dt.date, end: dt.date, *, replays: bool = Fals
     Returns
     -------
     DataFrame
-        One row per (request, release, role): the request's fields, ``version``, ``role`` ("live",
+        One row a (request, release, role): the request's fields, ``version``, ``role`` ("live",
         "candidate", "shadow" or "replay"), ``prediction``, ``feature_version``,
         ``state_age_days``. A request that was sent twice counts once, with its first answer.
+        ``attrs["bad_lines"]`` is the number of lines that could not be read; if there are any, a
+        warning is logged too.
     """
+    damage = prediction_log.Damage()
     columns = [*usecase.request.model_fields, "version", "role", "prediction"]
     columns += ["feature_version", "state_age_days"]
-    records = PredictionLog(usecase).read(start, end).rows.rename(columns={"release": "version"})
-    records = records[(records["role"] == "replay") == replays]
-    if records.empty:
-        return pd.DataFrame(columns=columns)
-    records["date"] = pd.to_datetime(records["date"]).astype("datetime64[s]")
-    unique = [*usecase.key, "version", "role"]
-    records = records.drop_duplicates(unique, keep="first").sort_values(unique, ignore_index=True)
-    # A column of gaps alone is a column of numbers too.
-    numbers = {name: kind for name, kind in dtypes(usecase.request).items() if kind is np.float64}
-    return records.astype({**numbers, "state_age_days": float})[columns]
+    kept = [
+        line
+        for line in prediction_log.lines(usecase, start, end, damage)
+        if (line["role"] == "replay") == replays
+    ]
+    if damage.n:
+        logger.warning("%s", damage)
+    if not kept:
+        records = pd.DataFrame(columns=columns)
+    else:
+        records = pd.DataFrame(kept).rename(columns={"release": "version"})
+        records["date"] = pd.to_datetime(records["date"]).astype("datetime64[s]")
+        records["state_age_days"] = records["state_age_days"].astype(float)
+        unique = [*usecase.key, "version", "role"]
+        records = records.drop_duplicates(unique, keep="first")
+        records = records.sort_values(unique, ignore_index=True)[columns]
+    records.attrs["bad_lines"] = damage.n
+    return records
 
 
 def joined(usecase: UseCase, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
@@ -90,7 +109,7 @@ def joined(usecase: UseCase, drops: Drops, start: dt.date, end: dt.date) -> pd.D
     return rows.merge(labels, on=list(usecase.key), how="left", validate="m:1")
 
 
-def online(rows: pd.DataFrame, metric: str, rules: Resampling) -> list[Online]:
+def online(rows: pd.DataFrame, metric: str, rules: IntervalRules) -> list[Online]:
     """Return how each release did, per role, from joined predictions."""
     found = []
     for (version, role), part in rows.groupby(["version", "role"], sort=True):
@@ -100,9 +119,7 @@ def online(rows: pd.DataFrame, metric: str, rules: Resampling) -> list[Online]:
             loss = metrics.interval(
                 metrics.row_loss(metric, known["label"], known["prediction"]),
                 known["date"],
-                n=rules.bootstrap,
-                confidence=rules.confidence,
-                seed=rules.seed,
+                **rules.how,
             )
         found.append(
             Online(

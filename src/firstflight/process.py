@@ -63,19 +63,22 @@ class Retention(_Section):
 
 
 class ServiceRules(_Section):
-    """What the service takes on, and what it turns away."""
+    """What the service takes, and from whom; see `firstflight.guard`."""
 
-    max_concurrent: Whole
-    max_batch_rows: Whole
-    max_body_mb: Positive
-    body_seconds: Positive
+    hosts: Names
     max_days_from_today: Days
-    log_file_mb: Positive
-    allowed_hosts: Names
+    max_body_mb: Positive
+    max_rows: Whole
+    max_concurrent: Whole
+    retry_after_seconds: Whole
+    body_seconds: Positive
 
 
 class Permissions(_Section):
-    """Which roles may change what serves; asked where the change is written."""
+    """Which roles may do what; asked where the change is written.
+
+    ``force_rollback`` is to switch against a failed preflight.
+    """
 
     promote: Names
     shadow: Names
@@ -88,7 +91,7 @@ class Permissions(_Section):
 
 
 class WaiverRules(_Section):
-    """Which verdicts can be waived at all; who may is in `Permissions`."""
+    """Which verdicts can be waived at all."""
 
     may_waive: Annotated[
         tuple[Literal["hold", "fail"], ...],
@@ -97,17 +100,41 @@ class WaiverRules(_Section):
 
 
 class Resampling(_Section):
-    """How an interval is made; see `firstflight.metrics`."""
+    """How a standard error is drawn; see `firstflight.intervals`."""
 
     bootstrap: Annotated[int, Field(description="a whole number, 100 or more", ge=100)]
-    confidence: Annotated[float, _number("a share from 0.5 to 0.999", ge=0.5, le=0.999)]
     seed: Annotated[int, Field(description="a whole number, 0 or more", ge=0)]
 
 
-class GateRules(Resampling):
+class Dependence(_Section):
+    """How strongly following days are alike; see `firstflight.intervals`."""
+
+    block_days: Days
+    autocorrelation: Annotated[float, _number("a number from 0 to 0.9", ge=0, le=0.9)]
+
+
+class IntervalRules(Resampling, Dependence):
+    """How an interval is made that is looked at once."""
+
+    confidence: Annotated[float, _number("a share from 0.5 to 0.999", ge=0.5, le=0.999)]
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """The keywords of `firstflight.metrics.interval` and its two differences."""
+        return {
+            "n": self.bootstrap,
+            "confidence": self.confidence,
+            "seed": self.seed,
+            "block_days": self.block_days,
+            "autocorrelation": self.autocorrelation,
+        }
+
+
+class GateRules(IntervalRules):
     """Rules of the offline gate. Losses and biases are in the unit of the metric or the label."""
 
     window_days: TwoDays
+    window_age_max_days: Days
     min_days: TwoDays
     min_rows: Whole
     must_beat: Annotated[Literal["naive"], Field(description='"naive"')]
@@ -131,7 +158,7 @@ class GateRules(Resampling):
         return self
 
 
-class StageRules(_Section):
+class StageRules(Dependence):
     """Rules of one stage of a rollout. A difference is candidate minus live, in mean loss."""
 
     min_days: TwoDays
@@ -140,6 +167,7 @@ class StageRules(_Section):
     min_coverage: Share
     promote_below: Annotated[float, _number("a number")]
     abort_above: Annotated[float, _number("a number")]
+    undecided: Literal["abort", "continue"]
 
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> Self:
@@ -154,6 +182,7 @@ class RolloutRules(Resampling):
     """Rules of a rollout: first in the shadow, then for a share of the traffic."""
 
     canary_share: Annotated[float, _number("a share above 0 and below 1", gt=0, lt=1)]
+    error_max: Annotated[float, _number("a share from 0.001 to 0.2", ge=0.001, le=0.2)]
     shadow: StageRules
     canary: StageRules
 
@@ -168,7 +197,7 @@ class AlertSeverity(_Section):
     feature_drift: Severity
 
 
-class AlertRules(Resampling):
+class AlertRules(IntervalRules):
     """Thresholds of the monitor; `firstflight.monitor` says what each of them limits."""
 
     severity: AlertSeverity
@@ -221,8 +250,8 @@ class Process(_Section):
 
     owners: Annotated[dict[str, Text], Field(description="a table of role = team", min_length=1)]
     state: StateRules
-    retention: Retention
     service: ServiceRules
+    retention: Retention
     permissions: Permissions
     waiver: WaiverRules
     usecases: Annotated[
@@ -232,7 +261,9 @@ class Process(_Section):
 
     @model_validator(mode="after")
     def _roles_have_owners(self) -> Self:
-        roles = {f"permissions.{key}": names for key, names in self.permissions}
+        roles = {
+            f"permissions.{key}": getattr(self.permissions, key) for key in Permissions.model_fields
+        }
         for key, names in roles.items():
             for name in names:
                 if name not in self.owners:

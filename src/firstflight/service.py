@@ -1,34 +1,64 @@
-"""The BentoML service around an `Answerer`: typed endpoints, health, metrics.
+"""The BentoML service: a thin shell around `firstflight.answering`.
 
-`make` returns it; `firstflight.svc` is the one to serve. Importing this module makes no folder and
-sets no variable, and the libraries that load releases are imported where one is served: BentoML's
-supervisor imports the service too, and needs none of them.
+    FIRSTFLIGHT_USECASE=flights bentoml serve firstflight.svc:svc --host 127.0.0.1
+
+One process holds up to three releases. A thread asks the registry each second which ones; a switch
+is one reference that changes between two requests. A release that cannot prove itself is never
+swapped in, and if the registry is gone the service keeps what it has and says so.
 """
 
 # No `from __future__ import annotations`: BentoML reads the endpoints' types at definition.
+import asyncio
 import logging
-import sys
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
-import anyio
 import bentoml
-from bentoml.exceptions import BentoMLException
-from pydantic import FailFast, Field, TypeAdapter, ValidationError
-from starlette.responses import JSONResponse, Response
+from annotated_types import Len
+from bentoml.exceptions import BentoMLException, ServiceUnavailable
+from pydantic import ValidationError
 
 from firstflight import process
 from firstflight import usecase as usecases
-from firstflight.answers import Answer
-from firstflight.doorkeeper import Doorkeeper
-from firstflight.errors import ServiceError, StateError
+from firstflight.answering import (
+    LOG_SECONDS,
+    REPLAY_HEADER,
+    Answer,
+    Answering,
+    Gatherer,
+    Held,
+    NothingLive,
+    follow,
+    share_of,
+)
+from firstflight.errors import StateError
+from firstflight.guard import Guard, Load
 
-REPLAY_HEADER = "x-firstflight-replay"
-SMALL_BATCH = 32  # rows that are answered between two requests; longer ones get a thread
-BENTOML_SECONDS = 30  # BentoML's own limit of a request
-SWITCH_SECONDS = 0.0005  # a thread that loads a release must hand over quickly
+__all__ = ["REPLAY_HEADER", "Answer", "Held", "follow", "make", "share_of"]
 
-_ANSWERS = TypeAdapter(list[Answer])
+SMALL = 64  # rows that are answered faster than a thread is asked to
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell whether BentoML's line about a failed request says more than the caller was told."""
+    error = record.exc_info[1] if record.exc_info else None
+    refused = isinstance(error, ValidationError)
+    return not refused and not (isinstance(error, BentoMLException) and error.error_code < 500)
+
+
+def too_far(name: str, rows: list[int], most: int, many: bool) -> ValidationError:
+    """Return the refusal of requests for a day far from the clock's today."""
+    why = f"the day is more than {most} days from today"
+    found = [
+        {
+            "type": "value_error",
+            "loc": ("requests", i, "date") if many else ("request", "date"),
+            "input": None,
+            "ctx": {"error": ValueError(why)},
+        }
+        for i in rows
+    ]
+    return ValidationError.from_exception_data(name, found)  # type: ignore[arg-type]
 
 
 def make(name: str) -> Any:
@@ -37,114 +67,76 @@ def make(name: str) -> Any:
     Parameters
     ----------
     name : str
-        The use case.
-
-    Returns
-    -------
-    bentoml service
-        Endpoints ``predict``, ``predict_batch`` and ``status``; ``inner`` is its class.
+        The use case. Nothing is read or written before a worker makes the service's instance.
     """
     rules = process.load().service
     Request = usecases.get(name).request
-    # The first bad row is enough: a list of 28,000 problems helps nobody.
-    Requests = Annotated[list[Request], Field(max_length=rules.max_batch_rows), FailFast()]  # type: ignore[valid-type]
+    Requests = Annotated[list[Request], Len(max_length=rules.max_rows)]  # type: ignore[valid-type]
+    load = Load()
 
     @bentoml.service(
         name=f"firstflight-{name.replace('_', '-')}",
         workers=1,  # one process answers, so that a switch is one switch
-        traffic={"timeout": BENTOML_SECONDS},
+        # Its own limit counts callers who are still sending, and refuses with 503; ours is Guard.
+        traffic={"timeout": 30},
         logging={"access": {"enabled": False}},
     )
     class Service:
         def __init__(self) -> None:
-            from firstflight.answering import Answerer, Together
-
-            sys.setswitchinterval(SWITCH_SECONDS)
-            quiet_about_callers()
-            self.answerer = Answerer(name)
-            self.together = Together(self.answerer)
-            self.batches = anyio.CapacityLimiter(1)  # long ones, one after the other
-            self.answerer.start()
+            logging.getLogger("bentoml._internal.server.http_app").addFilter(_is_news)
+            self.answering = Answering(name)
+            self.answering.start()
+            self.gatherer = Gatherer(self.answering, lambda: load.single)
+            self.thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
 
         @bentoml.on_shutdown
-        def stop(self) -> None:
-            self.together.shadow_all()
-            self.answerer.stop()
+        def close(self) -> None:
+            self.thread.shutdown()
+            self.answering.stop()
 
         async def __is_ready__(self) -> bool:
-            return "live" in self.answerer.held.releases
+            return "live" in self.answering.held.releases
 
         @bentoml.api
         async def predict(self, request: Request, ctx: bentoml.Context) -> Answer:  # type: ignore[valid-type]
             """Answer one request."""
-            problem = self.answerer.unanswerable([request])
-            if problem is not None:
-                return refused(ctx, ["request", "date"], problem[1])  # type: ignore[return-value]
+            self._check([request], many=False)
             try:
-                return await self.together.answer(request, replayed(ctx))
-            except (ServiceError, StateError) as error:
-                return unavailable(ctx, error)  # type: ignore[return-value]
+                return await self.gatherer.ask(request, REPLAY_HEADER in ctx.request.headers)
+            except (NothingLive, StateError) as error:
+                # BentoML keeps the text of a 5xx from the caller and writes it to its log.
+                raise ServiceUnavailable(str(error)) from error
 
         @bentoml.api
-        async def predict_batch(
-            self,
-            requests: Requests,
-            ctx: bentoml.Context,
-        ) -> list[Answer]:
+        async def predict_batch(self, requests: Requests, ctx: bentoml.Context) -> list[Answer]:  # type: ignore[valid-type]
             """Answer many requests at once; one that breaks the contract refuses them all."""
-            problem = self.answerer.unanswerable(requests)
-            if problem is not None:
-                return refused(ctx, ["requests", problem[0], "date"], problem[1])  # type: ignore[return-value]
+            if not requests:
+                return []
+            self._check(requests, many=True)
+            replayed = [REPLAY_HEADER in ctx.request.headers] * len(requests)
             try:
-                body = await anyio.to_thread.run_sync(
-                    self._answer_many, requests, replayed(ctx), limiter=self.batches
-                )
-            except (ServiceError, StateError) as error:
-                return unavailable(ctx, error)  # type: ignore[return-value]
-            return Response(body, media_type="application/json")  # type: ignore[return-value]
+                if len(requests) <= SMALL:
+                    answers, logged = self.answering.answer(requests, replayed)
+                else:
+                    loop = asyncio.get_running_loop()
+                    work = self.answering.answer
+                    answers, logged = await loop.run_in_executor(
+                        self.thread, work, requests, replayed
+                    )
+            except (NothingLive, StateError) as error:
+                raise ServiceUnavailable(str(error)) from error
+            await asyncio.wait([asyncio.wrap_future(logged)], timeout=LOG_SECONDS)
+            return answers
 
         @bentoml.api
         async def status(self) -> dict:
             """Say what is held, how old its state is, and whether the registry answers."""
-            return self.answerer.status() | {"predictions": self.together.predictions}
+            return {**self.answering.status(), "shed": load.shed}
 
-        def _answer_many(self, requests: Sequence[Any], again: bool) -> bytes:
-            return _ANSWERS.dump_json(self.answerer.answer_and_log(requests, again))
+        def _check(self, requests: list[Any], many: bool) -> None:
+            rows = self.answering.too_far(requests)
+            if rows:
+                raise too_far(name, rows[:10], rules.max_days_from_today, many)
 
-    Service.add_asgi_middleware(  # type: ignore[attr-defined]
-        Doorkeeper,
-        rules=rules,
-        paths=("/predict", "/predict_batch", "/status"),
-        free=("/status",),
-    )
+    Service.add_asgi_middleware(Guard, rules=rules, load=load)
     return Service
-
-
-def replayed(ctx: bentoml.Context) -> bool:
-    """Tell whether a request is a rehearsal."""
-    return ctx.request.headers.get(REPLAY_HEADER) is not None
-
-
-def refused(ctx: bentoml.Context, where: Sequence[str | int], why: str) -> Response:
-    """Return the refusal of a request that fits the contract's types and cannot be answered."""
-    detail = [{"type": "value_error", "loc": list(where), "msg": why}]
-    ctx.response.status_code = 400  # BentoML takes the status from here
-    return JSONResponse({"error": f"{why[0].upper()}{why[1:]}.", "detail": detail})
-
-
-def unavailable(ctx: bentoml.Context, error: Exception) -> Response:
-    """Return what a caller is told when the service cannot answer now."""
-    ctx.response.status_code = 503
-    return JSONResponse({"error": str(error)})
-
-
-def quiet_about_callers() -> None:
-    """Keep BentoML from writing each refused request, with parts of it, into the server's log."""
-    logging.getLogger("bentoml._internal.server.http_app").addFilter(_about_us)
-
-
-def _about_us(record: logging.LogRecord) -> bool:
-    """Tell whether a log record is about a fault of ours, not about a request that was refused."""
-    error = record.exc_info[1] if record.exc_info else None
-    refusal = isinstance(error, BentoMLException) and error.error_code.value < 500
-    return not (refusal or isinstance(error, ValidationError))

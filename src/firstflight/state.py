@@ -13,14 +13,14 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from firstflight import workspace
+from firstflight import files, locks, workspace
 from firstflight.drops import Drops
 from firstflight.errors import StateError
 from firstflight.usecase import UseCase
@@ -71,69 +71,81 @@ class States:
     def at(self, day: dt.date) -> tuple[dt.date, Values] | None:
         """Return the date and the values of the state that a request of this day gets, or None."""
         for age in range(self.max_age_days + 1):
+            if day.toordinal() <= age:
+                return None  # before the first day of the calendar there is none
             found = self._get(day - dt.timedelta(days=age))
             if found is not None:
                 return day - dt.timedelta(days=age), found
         return None
 
+    def met(self, dates: np.ndarray) -> Met:
+        """Return the states that requests of these days get, each looked up once.
+
+        Parameters
+        ----------
+        dates : ndarray of datetime64[D], shape (n_requests,)
+        """
+        if len(dates) and (dates == dates[0]).all():  # nearly always: no need to sort
+            different, which = dates[:1], np.zeros(len(dates), dtype=int)
+        else:
+            different, which = np.unique(dates, return_inverse=True)
+        return Met(tuple((day, self.at(day)) for day in different.tolist()), which)
+
     def _get(self, day: dt.date) -> Values | None:
         return self.by_date.get(day)
 
-    def ages(self, dates: Any) -> Any:
-        """Return the age in days of each request's state; missing (nan) where there is none.
+    def ages(self, dates: pd.Series) -> pd.Series:
+        """Return the age in days of each request's state; missing where there is none."""
+        ages = {}
+        for day in pd.to_datetime(dates).unique():
+            found = self.at(day.date())
+            ages[day] = float("nan") if found is None else float((day.date() - found[0]).days)
+        return pd.to_datetime(dates).map(ages).astype(float)
 
-        Parameters
-        ----------
-        dates : Series or ndarray of datetime64, shape (n,)
+    def lookup(self, column: str, dates: pd.Series, keys: pd.Series) -> pd.Series:
+        """Return the state of one column for each request, missing where there is none."""
+        values = pd.Series(float("nan"), index=keys.index, dtype=float)
+        stamps = pd.to_datetime(dates)
+        for day, rows in keys.groupby(stamps, sort=False):
+            found = self.at(pd.Timestamp(str(day)).date())
+            if found is not None:
+                values.loc[rows.index] = rows.map(dict(found[1].get(column, {}))).astype(float)
+        return values
 
-        Returns
-        -------
-        Series or ndarray of float, shape (n,)
-            Of the kind that was given.
+
+@dataclass(frozen=True)
+class Met:
+    """The states that some requests met, for features computed on arrays.
+
+    Attributes
+    ----------
+    by_day : tuple of (date, (date, values) or None)
+        Each different day of the requests, and what `States.at` says of it.
+    which : ndarray of int, shape (n_requests,)
+        For each request, the number of its day in `by_day`.
+    """
+
+    by_day: tuple[tuple[dt.date, tuple[dt.date, Values] | None], ...]
+    which: np.ndarray
+
+    @property
+    def ages(self) -> np.ndarray:
+        """Age in days of each request's state, shape (n_requests,); NaN where there is none."""
+        ages = [np.nan if found is None else (day - found[0]).days for day, found in self.by_day]
+        return np.array(ages, dtype=float)[self.which]
+
+    def lookup(self, column: str, dates: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Return the state of one column for each request, NaN where there is none.
+
+        It is a `firstflight.usecase.Lookup` for arrays; the days were looked up before.
         """
-        days, of_row = _days(dates)
-        found = [self.at(day) for day in days]
-        ages = [
-            float("nan") if f is None else (d - f[0]).days for d, f in zip(days, found, strict=True)
-        ]
-        values = np.array(ages, dtype=float)[of_row]
-        return pd.Series(values, index=dates.index) if isinstance(dates, pd.Series) else values
-
-    def lookup(self, column: str, dates: Any, keys: Any) -> Any:
-        """Return the state of one column for each request; missing (nan) where there is none.
-
-        Parameters
-        ----------
-        column : str
-        dates : Series or ndarray of datetime64, shape (n,)
-        keys : Series or ndarray of str, shape (n,)
-
-        Returns
-        -------
-        Series or ndarray of float, shape (n,)
-            Of the kind of `keys`.
-        """
-        days, of_row = _days(dates)
-        found = [self.at(day) for day in days]
-        tables = [{} if f is None else f[1].get(column, {}) for f in found]
         missing = float("nan")
-        values = np.array(
-            [
-                tables[day].get(key, missing)
-                for day, key in zip(of_row.tolist(), np.asarray(keys).tolist(), strict=True)
-            ],
-            dtype=float,
-        )
-        return pd.Series(values, index=keys.index) if isinstance(keys, pd.Series) else values
-
-
-def _days(dates: Any) -> tuple[list[dt.date], np.ndarray]:
-    """Return the different days, and for each row which of them it is of."""
-    plain = np.asarray(dates).astype("datetime64[D]")
-    if len(plain) == 1:  # one caller, one row: without the sorting
-        return plain.tolist(), np.zeros(1, dtype=int)
-    days, of_row = np.unique(plain, return_inverse=True)
-    return days.tolist(), of_row
+        tables = [{} if found is None else found[1].get(column, {}) for _, found in self.by_day]
+        if len(tables) == 1:
+            (values,) = tables
+            return np.array([values.get(key, missing) for key in keys.tolist()], dtype=float)
+        pairs = zip(self.which.tolist(), keys.tolist(), strict=True)
+        return np.array([tables[i].get(key, missing) for i, key in pairs], dtype=float)
 
 
 class Store(States):
@@ -142,14 +154,19 @@ class Store(States):
     def __init__(self, usecase: str, feature_version: int, max_age_days: int) -> None:
         super().__init__({}, max_age_days)
         self.usecase, self.feature_version = usecase, feature_version
-        self._folder = str(state_file(usecase, feature_version, dt.date.min).parent)
+        self.folder = str(state_file(usecase, feature_version, dt.date.min).parent)
 
     def _get(self, day: dt.date) -> Values | None:
-        path = f"{self._folder}/{day}.json"
+        path = f"{self.folder}/{day}.json"
         try:
             return _read(path, os.stat(path).st_mtime_ns).values
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise StateError(
+                f"{path} cannot be read ({error.strerror}): make it readable, or delete it and "
+                "publish the day's state again."
+            ) from None
 
 
 def state_file(usecase: str, feature_version: int, day: dt.date) -> Path:
@@ -189,29 +206,49 @@ def publish(
 ) -> list[State]:
     """Compute and publish the state of each date from `start` to `end`; return them.
 
-    Publishing a date again with the same data changes nothing. State of a future day cannot be
-    made: `drops` refuses to read past its today.
+    Publishing a date again with the same data changes nothing, and mends a file that was altered.
+    State of a future day cannot be made: `drops` refuses to read past its today.
+
+    Parameters
+    ----------
+    usecase : UseCase
+        Whose state.
+    drops : Drops
+        What is known, as of its today.
+    feature_version : int
+        Whose state of it.
+    start, end : date
+        Local days, both included.
+
+    Raises
+    ------
+    ClockError
+        If `end` is after the drops' today.
+    DropError, StateError
+        If the days before hold no data to make state of.
+    StorageError
+        If the disk does not take it; each file is the old or the new one.
     """
     table = usecase.features[feature_version].compute_state(drops, start, end)
     published = []
+    texts: dict[Path, bytes] = {}
     for day, values in by_date(table).items():
         state = State(
             usecase=usecase.name, feature_version=feature_version, date=day, values=values
         )
         state = state.model_copy(update={"digest": state.expected_digest()})
         path = state_file(usecase.name, feature_version, day)
-        text = state.model_dump_json(indent=1) + "\n"
-        if not path.exists() or path.read_text() != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_text(text)
-            part.replace(path)
+        texts[path] = (state.model_dump_json(indent=1) + "\n").encode()
         published.append(state)
+    with locks.writing("state"):
+        for path, text in texts.items():
+            if not path.exists() or path.read_bytes() != text:
+                files.write(path, text)
     return published
 
 
 def newest(usecase: str, feature_version: int, day: dt.date) -> dt.date | None:
     """Return the date of the newest state published up to this day, or None."""
     folder = state_file(usecase, feature_version, day).parent
-    dates = [dt.date.fromisoformat(path.stem) for path in folder.glob("*.json")]
+    dates = [dt.date.fromisoformat(path.stem) for path in folder.glob("????-??-??.json")]
     return max((d for d in dates if d <= day), default=None)

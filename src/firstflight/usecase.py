@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import hashlib
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -18,16 +17,11 @@ from firstflight import fingerprint
 from firstflight.drops import Drops, Source
 from firstflight.errors import FirstFlightError
 
-Columns = Mapping[str, np.ndarray]
-"""Rows as columns: arrays of one length by name. Days are ``datetime64[s]``, texts are objects."""
+Columns = Mapping[str, Any]
+"""Columns by name: a DataFrame, or one numpy array each. Features are computed on either."""
 
 Lookup = Callable[[str, Any, Any], Any]
-"""``lookup(column, dates, keys)`` returns the published state of one column, a value per row.
-
-It is given arrays and returns an array, or is given Series and returns a Series.
-"""
-
-Build = Callable[[Any, Lookup], Any]
+"""``lookup(column, dates, keys)`` returns the published state of one column, a value per row."""
 
 USECASES = ("flights", "air_time")
 
@@ -50,9 +44,9 @@ class FeatureSet:
         ``compute_state(drops, start, end)`` returns a frame with columns ``date``, ``column``,
         ``key`` and ``value``: the state as of the morning of each date.
     build : callable
-        ``build(requests, lookup)`` returns the features, one column each of `columns`. The same
-        function makes training rows and answers single requests: `by_column` lets a function of
-        columns take a DataFrame too, and give one back.
+        ``build(requests, lookup)`` returns the features, shape (n_requests, len(columns)): a
+        DataFrame for a DataFrame, and a dict of numpy arrays for a mapping of numpy arrays. The
+        same function makes training rows and answers single requests.
     code : tuple of callables
         Every function whose change would change a feature; `code_digest` covers them.
     settings : mapping
@@ -64,54 +58,23 @@ class FeatureSet:
     categorical: tuple[str, ...]
     state_columns: tuple[str, ...]
     compute_state: Callable[[Drops, dt.date, dt.date], pd.DataFrame]
-    build: Build
+    build: Callable[[Any, Lookup], Any]
     code: tuple[Callable[..., Any], ...] = field(default=(), repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def code_digest(self) -> str:
-        """Digest of what the feature code means (16 hex digits).
+        """Digest of the feature code (16 hex digits), the same on every Python that runs it.
 
-        It changes when a column, a setting or a statement of a function in `code` changes. It
-        stays when only comments, layout, docstrings, annotations or the names of local variables
-        change, and it is the same on every Python (`firstflight.fingerprint.meaning` says exactly
-        which edits count). It does not follow calls: a function that is called and may change a
-        feature must be in `code` too. The frozen answers that a release repeats when it is loaded
-        stand beside it: they see a change of behaviour wherever it comes from.
+        It changes with every edit of `code`, `columns`, `categorical` or `settings` that can change
+        a feature: another operation, constant, column name, called function, default, decorator or
+        order of statements. It does not change with comments, layout, docstrings, annotations, or
+        a consistent new name for a parameter or local variable (see `firstflight.fingerprint`).
+        It sees the functions in `code` and the constants in `settings`, not what they call.
         """
         names = [repr(self.columns), repr(self.categorical), repr(sorted(self.settings.items()))]
-        text = "\n".join([*names, *(fingerprint.meaning(function) for function in self.code)])
+        text = "\n".join([*names, *(fingerprint.of(function) for function in self.code)])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def by_column(function: Build) -> Build:
-    """Let a function of columns take a DataFrame as well, and return the kind it was given.
-
-    Parameters
-    ----------
-    function : callable
-        ``function(requests, lookup)``: from a mapping of arrays to a dict of arrays.
-
-    Returns
-    -------
-    callable
-        The same for arrays; for a DataFrame a DataFrame with its index.
-    """
-
-    @functools.wraps(function)
-    def build(requests: Any, lookup: Lookup) -> Any:
-        if not isinstance(requests, pd.DataFrame):
-            return function(requests, lookup)
-        features = function({name: requests[name].to_numpy() for name in requests}, lookup)
-        # Each with its own type: pandas would make text of arrays of objects.
-        return pd.DataFrame(
-            {
-                name: pd.Series(values, index=requests.index, dtype=values.dtype)
-                for name, values in features.items()
-            }
-        )
-
-    return build
 
 
 @dataclass(frozen=True)
@@ -183,68 +146,73 @@ def get(name: str) -> UseCase:
 
 
 def predict(usecase: UseCase, estimator: Any, features: pd.DataFrame) -> np.ndarray:
-    """Return one number per row: a probability (classification) or a value (regression).
+    """Return one number a row: a probability (classification) or a value (regression).
 
-    Parameters
-    ----------
-    usecase : UseCase
-    estimator : sklearn estimator
-        A fitted pipeline.
-    features : DataFrame, shape (n_rows, n_features)
-
-    Returns
-    -------
-    ndarray, shape (n_rows,)
-    """
-    return rounded(usecase, estimator, features)
-
-
-def rounded(usecase: UseCase, model: Any, features: Any) -> np.ndarray:
-    """Return what a model says of these rows, rounded to 12 digits.
-
-    A linear model's last bit depends on how many rows it is asked at once, and equal questions
-    must get equal answers.
+    Rounded to 12 digits: a linear model's last bit depends on how many rows it is asked at once,
+    and equal questions must get equal answers.
     """
     if usecase.kind == "classification":
-        return np.round(np.asarray(model.predict_proba(features))[:, 1], 12)
-    return np.round(np.asarray(model.predict(features), dtype=float), 12)
+        return np.round(np.asarray(estimator.predict_proba(features))[:, 1], 12)
+    return np.round(np.asarray(estimator.predict(features), dtype=float), 12)
 
 
-def columns_of(contract: type[BaseModel], requests: Sequence[BaseModel]) -> dict[str, np.ndarray]:
-    """Return validated requests as columns, ready for `FeatureSet.build`.
+def table(requests: Columns, features: dict[str, Any]) -> Any:
+    """Return feature columns in the form in which the requests came.
 
     Parameters
     ----------
-    contract : type of BaseModel
-        What the requests are.
-    requests : sequence of BaseModel
+    requests : DataFrame or mapping of str to ndarray
+    features : dict of str to Series or ndarray, each of shape (n_requests,)
 
     Returns
     -------
-    dict of str to ndarray, each of shape (n_requests,)
-        Whole numbers as int64, other numbers as float64 (missing: nan), days as
-        ``datetime64[s]``, texts as objects.
+    DataFrame or dict
+        A DataFrame with the requests' index if they are one, else the dict as it is.
+    """
+    if isinstance(requests, pd.DataFrame):
+        return pd.DataFrame(features, index=requests.index)
+    return features
+
+
+def days(dates: Any) -> np.ndarray:
+    """Return dates (a Series, also of text, or an array) as an array of ``datetime64[D]``."""
+    if isinstance(dates, np.ndarray) and dates.dtype.kind == "M":
+        return dates.astype("datetime64[D]")
+    return pd.to_datetime(pd.Series(dates)).to_numpy().astype("datetime64[D]")
+
+
+def field_types(request: type[BaseModel]) -> dict[str, str]:
+    """Return the numpy type of each field of a request contract.
+
+    Whole numbers that may be missing are floats, as in a DataFrame; text is ``object``.
+    """
+    types: dict[str, str] = {}
+    for name, spec in request.model_fields.items():
+        parts = set(get_args(spec.annotation)) or {spec.annotation}
+        missing, parts = type(None) in parts, parts - {type(None)}
+        if parts == {dt.date}:
+            types[name] = "datetime64[D]"
+        elif parts == {int}:
+            types[name] = "float64" if missing else "int64"
+        elif parts <= {int, float}:
+            types[name] = "float64"
+        else:
+            types[name] = "object"
+    return types
+
+
+def columns(types: Mapping[str, str], requests: Sequence[BaseModel]) -> dict[str, np.ndarray]:
+    """Return requests as one array per field, shape (n_requests,); a missing number is NaN.
+
+    Parameters
+    ----------
+    types : mapping of str to str
+        As `field_types` returns them.
+    requests : sequence of BaseModel
+        Objects of the request contract.
     """
     rows = [request.__dict__ for request in requests]
-    return {
-        name: np.array([row[name] for row in rows], dtype=dtype)
-        for name, dtype in dtypes(contract).items()
-    }
-
-
-@functools.cache
-def dtypes(contract: type[BaseModel]) -> dict[str, Any]:
-    """Return the numpy type of each field of a contract; texts are objects."""
-    kinds = {dt.date: "datetime64[s]", int: np.int64, float: np.float64}
-    found: dict[str, Any] = {}
-    for name, spec in contract.model_fields.items():
-        types: set[Any] = {t for t in get_args(spec.annotation) if isinstance(t, type)}
-        types = types or {spec.annotation}
-        plain = types - {type(None)}
-        kind = kinds.get(plain.pop(), object) if len(plain) == 1 else object
-        # A whole number that may be missing is a float with nan.
-        found[name] = np.float64 if kind is np.int64 and type(None) in types else kind
-    return found
+    return {name: np.array([row[name] for row in rows], dtype=kind) for name, kind in types.items()}
 
 
 def contract_bounds(usecase: UseCase) -> dict[str, tuple[float | None, float | None]]:

@@ -89,9 +89,12 @@ def test_the_teams_copy_is_read_before_the_default(write, tmp_path, monkeypatch)
         ({"state": None}, ["state is missing", "a table with max_age_days"]),
         ({"stat__x": 1}, ["stat is not a known key", "owners, state"]),
         ({"owners": {}}, ["owners is {}", "a table of role = team"]),
-        ({"rollback__who": []}, ["rollback.who is", "at least one name"]),
-        ({"rollback__who": ["the boss"]}, ['rollback.who is "the boss"', "a role of [owners]"]),
-        ({"waiver__who": ["nobody"]}, ['waiver.who is "nobody"', "model_owner"]),
+        ({"permissions__rollback": []}, ["permissions.rollback is", "at least one name"]),
+        (
+            {"permissions__rollback": ["the boss"]},
+            ['permissions.rollback is "the boss"', "a role of [owners]"],
+        ),
+        ({"permissions__waive": ["nobody"]}, ['permissions.waive is "nobody"', "model_owner"]),
         ({"waiver__may_waive": ["all"]}, ["waiver.may_waive is 'all'", '"hold" and "fail"']),
         ({"usecases": {}}, ["usecases is {}", "a table per use case"]),
         (
@@ -101,6 +104,26 @@ def test_the_teams_copy_is_read_before_the_default(write, tmp_path, monkeypatch)
         (
             {"usecases__flights__gate__confidence": 95},
             ["usecases.flights.gate.confidence is 95", "from 0.5 to 0.999"],
+        ),
+        (
+            {"usecases__flights__gate__block_days": 0},
+            ["usecases.flights.gate.block_days is 0", "whole days, 1 or more"],
+        ),
+        (
+            {"usecases__flights__alerts__autocorrelation": 1.0},
+            ["usecases.flights.alerts.autocorrelation is 1.0", "a number from 0 to 0.9"],
+        ),
+        (
+            {"usecases__flights__gate__window_age_max_days": None},
+            ["usecases.flights.gate.window_age_max_days is missing", "whole days, 1 or more"],
+        ),
+        (
+            {"usecases__flights__rollout__error_max": 0.5},
+            ["usecases.flights.rollout.error_max is 0.5", "a share from 0.001 to 0.2"],
+        ),
+        (
+            {"usecases__flights__rollout__shadow__undecided": "promote"},
+            ["usecases.flights.rollout.shadow.undecided is 'promote'", '"abort", "continue"'],
         ),
         (
             {"usecases__flights__gate__calibration_max": float("nan")},

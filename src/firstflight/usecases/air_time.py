@@ -14,7 +14,7 @@ import pandas as pd
 
 from firstflight.drops import Drops
 from firstflight.state import States, by_date
-from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, by_column
+from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, table
 from firstflight.usecases import flights
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
 
@@ -26,8 +26,8 @@ STATE_DAYS = 7
 STATE_MIN_FLIGHTS = 2  # one flight's headwind is not a route's
 
 
-def route(rows: Any) -> Any:
-    """Return origin and destination as one key, such as ``"JFK-LAX"``; of a frame or of columns."""
+def route(rows: Columns) -> Any:
+    """Return origin and destination as one key, such as ``"JFK-LAX"``."""
     return rows["origin"].astype(object) + "-" + rows["dest"].astype(object)
 
 
@@ -48,16 +48,15 @@ def trailing_air_time(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFram
     days = pd.date_range(first, end, unit="s", name="date")
     window = by_day.reindex(days).fillna(0).rolling(STATE_DAYS, min_periods=1).sum().shift(1)
     mean = window["sum"] / window["count"].where(window["count"] >= STATE_MIN_FLIGHTS)
-    table = mean.loc[pd.Timestamp(start) :].stack().rename("value").dropna().reset_index()
-    return table.assign(column=STATE)[["date", "column", "key", "value"]]
+    means = mean.loc[pd.Timestamp(start) :].stack().rename("value").dropna().reset_index()
+    return means.assign(column=STATE)[["date", "column", "key", "value"]]
 
 
-@by_column
-def build(requests: Columns, lookup: Lookup) -> dict[str, np.ndarray]:
+def build(requests: Columns, lookup: Lookup) -> Any:
     """Return the features: what the request says, and the route's mean of the last week."""
     features = flights.schedule_and_weather(requests)
     features[STATE] = lookup(STATE, requests["date"], route(requests))
-    return features
+    return table(requests, features)
 
 
 def labels(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
