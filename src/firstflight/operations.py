@@ -17,6 +17,9 @@ import pandas as pd
 
 from firstflight import (
     clock,
+    contract,
+    drift,
+    files,
     gate,
     monitor,
     predictions,
@@ -312,7 +315,22 @@ def feature_versions(usecase: UseCase) -> list[int]:
 def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.MonitorResult:
     """Check the live release's week that ends on `last_day`: contract, drift, performance.
 
-    The inputs are those of the prediction log: what the service was really asked.
+    The inputs are those of the prediction log: what the service was really asked. Writes
+    ``<use case>-<last day>.json`` (the result) and Evidently's pages beside it to the workspace's
+    reports.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        The upstream as it is known today: labels that have not arrived are not judged.
+    last_day : date
+        The last of the seven days.
+
+    Raises
+    ------
+    MonitorError
+        If the service was not used in that week.
     """
     live = registry.load(usecase.name, "live")
     week = dt.timedelta(days=6)
@@ -327,7 +345,7 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
     day = inputs["date"].dt.date
     current = inputs[day >= last_day - week]
     previous = inputs[(day < last_day - week) & (day >= last_day - dt.timedelta(days=13))]
-    return monitor.weekly(
+    watched = monitor.weekly(
         current,
         None if previous.empty else previous,
         live.reference,
@@ -338,13 +356,20 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
         joined=answered,
         naive=usecase.naive(drops, answered) if len(answered) else None,
     )
+    stem = workspace.current().reports / f"{usecase.name}-{watched.result.last_day}"
+    for name, run in watched.runs.items():
+        files.write(stem.with_name(f"{stem.name}-{name}.html"), drift.page(run))
+    # Last: who finds the result finds the pages too.
+    text = watched.result.model_dump_json(indent=1) + "\n"
+    files.write(stem.with_name(f"{stem.name}.json"), text)
+    return watched.result
 
 
 def _inputs(live: Release, answered: pd.DataFrame) -> pd.DataFrame:
     store = Store(live.usecase.name, live.feature_version, process.load().state.max_age_days)
     requests = answered[list(live.usecase.request.model_fields)]
     features = live.features(requests, store)
-    return monitor.inputs(requests, features).assign(
+    return contract.inputs(requests, features).assign(
         prediction=answered["prediction"].astype(float),
         state_age_days=answered["state_age_days"].astype(float),
     )

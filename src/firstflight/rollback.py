@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from firstflight import monitor, predictions, process, registry, snapshot
+from firstflight import contract, predictions, process, registry, snapshot
 from firstflight.drops import Drops
 from firstflight.errors import DropError, FirstFlightError, RollbackRefused, StateError
 from firstflight.release import Release, as_json_rows
@@ -124,7 +124,7 @@ def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = Non
         return f"training snapshot {tags['snapshot']} is whole ({rows} rows)"
 
     @functools.cache
-    def findings() -> list[monitor.Finding]:
+    def findings() -> list[contract.Finding]:
         try:
             at = store.at(drops.today)
         except StateError:
@@ -189,7 +189,7 @@ def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = Non
     return checks
 
 
-def last_week(release: Release, drops: Drops, state: Values) -> list[monitor.Finding]:
+def last_week(release: Release, drops: Drops, state: Values) -> list[contract.Finding]:
     """Return what a release's contract says of the last 7 days of requests, today among them.
 
     The week is held against the week before it. A unit that changed last night does not move the
@@ -209,12 +209,12 @@ def last_week(release: Release, drops: Drops, state: Values) -> list[monitor.Fin
     first = drops.today - 2 * WEEK + DAY
     requests = release.usecase.requests(drops, first, drops.today)
     states = States({day.date(): state for day in pd.date_range(first, drops.today)})
-    inputs = monitor.inputs(requests, release.features(requests, states))
+    inputs = contract.inputs(requests, release.features(requests, states))
     age = (pd.Timestamp(drops.today) - inputs["date"]).dt.days
-    expected = monitor.profile(release.reference, release.usecase, release.feature_version)
+    expected = contract.profile(release.reference, release.usecase, release.feature_version)
     rules = process.load().usecase(release.usecase.name).alerts
-    week = monitor.contract_checks(inputs[age < 7], expected, inputs[age >= 7], rules)
-    newest = monitor.contract_checks(
+    week = contract.contract_checks(inputs[age < 7], expected, inputs[age >= 7], rules)
+    newest = contract.contract_checks(
         inputs[age < NEW_DAYS], expected, inputs[(age >= NEW_DAYS) & (age < NEW_DAYS + 7)], rules
     )
     said = {(finding.rule, finding.column) for finding in week}
