@@ -8,7 +8,11 @@ rollback).
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import io
 import json
+import os
+import sqlite3
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -27,6 +31,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+for stream in (sys.stdout, sys.stderr):
+    # A reason may hold any letter, and a terminal may know ASCII alone.
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 # Text in a notebook too, where rich would draw HTML.
 console = Console(width=None if sys.stdout.isatty() else 140, highlight=False, force_jupyter=False)
 
@@ -47,15 +55,53 @@ def command(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             workspace.configure()
             try:
                 return function(*args, **kwargs)
-            except FirstFlightError as error:
+            except Exception as error:
+                if os.environ.get("FIRSTFLIGHT_TRACEBACK") == "1" or isinstance(
+                    error, (typer.Exit, typer.Abort, typer.BadParameter)
+                ):
+                    raise
                 Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False).print(
-                    f"firstflight: {error}", markup=False
+                    f"firstflight: {sentence(error)}", markup=False
                 )
                 raise typer.Exit(1) from None
 
         return app.command(name)(run)
 
     return register
+
+
+def sentence(error: BaseException) -> str:
+    """Return one sentence for whatever ended a command."""
+    if isinstance(error, FirstFlightError):
+        return str(error)
+    # MLflow and SQLAlchemy wrap what the database or the disk said.
+    cause, seen = error, [error]
+    while (deeper := cause.__cause__ or cause.__context__) is not None and deeper not in seen:
+        seen.append(deeper)
+        cause = deeper
+    for found in seen:
+        if isinstance(found, FirstFlightError):
+            return str(found)
+        if isinstance(found, OSError) and found.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return (
+                f"The disk is full ({found.filename or 'while writing'}): free some space and run "
+                "the command again; what was recorded before is whole."
+            )
+        if isinstance(found, sqlite3.Error):
+            return (
+                f"The registry's database said {str(found)!r}: free the disk or the file, or "
+                "restore it from a backup, and run the command again."
+            )
+        if isinstance(found, OSError):
+            return (
+                f"{found.filename or 'A file'} cannot be used ({found.strerror}): check that it "
+                "is there and that you may write it."
+            )
+    first = next(iter(str(error).splitlines()), "")[:300]
+    return (
+        f"The command failed with {type(error).__name__}: {first} (set FIRSTFLIGHT_TRACEBACK=1 to "
+        "see where)."
+    )
 
 
 def _day(text: str | None) -> dt.date | None:
@@ -103,8 +149,10 @@ def status_command(usecase: UseCaseName = "flights", as_json: Json = False) -> N
             [
                 alias,
                 about["version"],
-                f"{about['recipe']} (features v{about['feature_version']})",
-                about["trained_on"],
+                f"{about['recipe']} (features v{about['feature_version']})"
+                if "recipe" in about
+                else "?",
+                about.get("trained_on", "?"),
                 gated,
                 about["since"] or "",
                 score,
@@ -114,7 +162,21 @@ def status_command(usecase: UseCaseName = "flights", as_json: Json = False) -> N
     _table(f"{usecase} on {found['today']}", columns, rows)
     mode, share = found["rollout"]["mode"], found["rollout"]["share"]
     console.print(f"rollout: {mode}" + (f" {share:.0%}" if mode == "canary" else ""))
-    console.print(f"last change: {found['last_change'] or 'none'}")
+    console.print(f"last change: {found['last_change'] or 'none'}", markup=False)
+    if found["registry_problem"]:
+        console.print(f"registry: {found['registry_problem']}", markup=False, soft_wrap=True)
+    for number in found["unfinished_changes"]:
+        console.print(
+            f"unfinished: MLflow's aliases do not follow change {number} yet; it serves, and the "
+            "next command that changes something brings them up to date",
+            soft_wrap=True,
+        )
+    for alias, version in found["aliases_moved_by_hand"].items():
+        console.print(
+            f"moved by hand: MLflow's alias {alias} is {version or 'not set'}, and nothing follows "
+            "it; the history says what serves",
+            soft_wrap=True,
+        )
     alerts = [f"{a['level']}: {a['sentence']}" for a in found["alerts"]] or ["none"]
     console.print(
         "last alerts: " + alerts[0] + ("" if len(alerts) == 1 else f" (+{len(alerts) - 1})")
@@ -129,26 +191,25 @@ def history_command(
     as_json: Json = False,
 ) -> None:
     """Show every change of what serves, or what was live on a day."""
-    from firstflight import registry
+    from firstflight import history
 
     day = _day(at)
     if day is None:
-        entries = registry.history(usecase)
         if as_json:
-            return _print_json([e.model_dump(mode="json", exclude={"run_id"}) for e in entries])
-        table = registry.history_table(usecase)
+            return _print_json([e.model_dump(mode="json") for e in history.entries(usecase)])
+        table = history.table(usecase)
         _table(f"deployments of {usecase}", list(table.columns), table.to_numpy().tolist())
         return None
-    entry = registry.at(usecase, day)
+    entry = history.at(usecase, day)
     if as_json:
-        return _print_json(entry and entry.model_dump(mode="json", exclude={"run_id"}))
+        return _print_json(entry and entry.model_dump(mode="json"))
     if entry is None:
         console.print(f"On {day} no release of {usecase} was deployed yet.")
         return None
     live = entry.after.get("live", "nothing")
     made_live = [
         e
-        for e in registry.history(usecase)
+        for e in history.entries(usecase)
         if e.n <= entry.n and e.after.get("live") == live and e.before.get("live") != live
     ]
     cause = made_live[-1] if made_live else entry
@@ -156,9 +217,12 @@ def history_command(
         f"On {day} version {live} of {usecase} was live, since {cause.date} ({cause.action} by "
         f"{cause.by}): {cause.reason}",
         soft_wrap=True,
+        markup=False,
     )
     if entry.n != cause.n:
-        console.print(f"Last change before: {entry.date} {entry.action}: {entry.reason}")
+        console.print(
+            f"Last change before: {entry.date} {entry.action}: {entry.reason}", markup=False
+        )
     return None
 
 
@@ -209,15 +273,19 @@ def train_command(
     usecase: UseCaseName = "flights",
 ) -> None:
     """Take a snapshot, train on it and register the release."""
-    from firstflight import operations, registry, snapshot, train
+    from firstflight import operations, registry
     from firstflight import usecase as usecases
 
     case = usecases.get(usecase)
     first, last = _day(start), _day(end)
     assert first is not None and last is not None
-    taken = snapshot.take(case, operations.landed(case), first, last, feature_version)
-    version = registry.register(train.fit(case, taken, recipe))
-    console.print(f"registered {usecase} version {version} ({recipe}, snapshot {taken.digest})")
+    before = registry.versions(usecase)
+    version = operations.train_release(
+        case, operations.landed(case), recipe, first, last, feature_version
+    )
+    tags = registry.tags(usecase, version)
+    done = "was registered already as" if version in before else "registered as"
+    console.print(f"{done} {usecase} version {version} ({recipe}, snapshot {tags['snapshot']})")
 
 
 @command("gate")
@@ -306,6 +374,38 @@ def abort_command(by: By, reason: Reason, usecase: UseCaseName = "flights") -> N
 
     entry = operations.abort(usecases.get(usecase), by=by, reason=reason)
     console.print(f"version {entry.details['version']} is out; live answers everything")
+
+
+@command("withdraw")
+def withdraw_command(by: By, reason: Reason, usecase: UseCaseName = "flights") -> None:
+    """Take every release out: nothing answers until another one is promoted."""
+    from firstflight import operations
+    from firstflight import usecase as usecases
+
+    entry = operations.withdraw(usecases.get(usecase), by=by, reason=reason)
+    console.print(
+        f"version {entry.details['version']} of {usecase} is out, and nothing is live: the service "
+        "answers 503, so tell the callers to use the naive guess",
+        soft_wrap=True,
+    )
+
+
+@command("check")
+def check_command(usecase: UseCaseName = "flights", as_json: Json = False) -> None:
+    """Ask whether this code loads every release that may serve; CI asks it of a branch."""
+    from firstflight import history, operations
+    from firstflight import usecase as usecases
+
+    case = usecases.get(usecase)
+    problems = operations.check_releases(case)
+    if as_json:
+        _print_json(problems)
+    else:
+        for alias, version in history.serving(usecase).releases.items():
+            name = f"{alias} (version {version})"
+            console.print(f"{name}: {problems.get(name, 'loads')}", markup=False, soft_wrap=True)
+    if problems:
+        raise typer.Exit(NOT_GO)
 
 
 @command("monitor")

@@ -37,6 +37,14 @@ class ReleaseError(FirstFlightError):
     """A release cannot be saved or loaded as it was made."""
 
 
+class RecordError(FirstFlightError):
+    """A record of what was decided is missing or damaged."""
+
+
+class PermissionRefused(FirstFlightError):
+    """The role may not do this, by the team's ``process.toml``."""
+
+
 class RegistryError(FirstFlightError):
     """The registry does not hold what was asked for."""
 

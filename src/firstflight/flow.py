@@ -20,9 +20,7 @@ from firstflight import (
 from firstflight import (
     gate,
     operations,
-    registry,
     snapshot,
-    train,
     workspace,
 )
 from firstflight import (
@@ -31,7 +29,7 @@ from firstflight import (
 from firstflight import usecase as usecases
 from firstflight.errors import DropError
 
-# A rehearsal's patience. A real upstream is late by hours: give `ingest` hours where it runs.
+# For a rehearsal. A real upstream is late by hours: give `ingest` hours where it runs.
 RETRIES = 3
 RETRY_SECONDS = 5.0
 
@@ -81,14 +79,8 @@ def take_snapshot(usecase: str, start: dt.date, end: dt.date, feature_version: i
 
 @task(name="train and register")
 def train_and_register(usecase: str, digest: str, recipe: str) -> str:
-    """Fit a recipe on a snapshot and register it; the version of before if that was done."""
-    case = usecases.get(usecase)
-    for version in registry.versions(usecase):
-        tags = registry.tags(usecase, version)
-        if (tags.get("snapshot"), tags.get("recipe")) == (digest, recipe):
-            get_run_logger().info("version %s is this snapshot and recipe already", version)
-            return version
-    return registry.register(train.fit(case, snapshot.load(digest), recipe))
+    """Fit a recipe on a snapshot and register it; return the version, old if it was done before."""
+    return operations.register_snapshot(usecases.get(usecase), digest, recipe)
 
 
 @task(name="gate")

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from firstflight.errors import GateError
 from firstflight.metrics import Interval, MetricError, auc, calibration, difference, row_loss
-from firstflight.process import GateRules, Metric, WaiverRules, digest
+from firstflight.process import GateRules, Metric, Process, digest
 
 Outcome = Literal["pass", "hold", "fail"]
 BUDGETS = {"artifact_mb": "artifact_mb_max", "one_row_ms": "one_row_ms_max"}
@@ -156,7 +156,7 @@ class Waiver(BaseModel):
         return {"waiver.by": self.by, "waiver.reason": self.reason}
 
 
-def may_ship(verdict: Verdict, waiver: Waiver | None, rules: WaiverRules) -> bool:
+def may_ship(verdict: Verdict, waiver: Waiver | None, rules: Process) -> bool:
     """Return whether a verdict, with the waiver if there is one, allows a deployment.
 
     Raises
@@ -164,14 +164,15 @@ def may_ship(verdict: Verdict, waiver: Waiver | None, rules: WaiverRules) -> boo
     GateError
         The waiver is by a role that the process does not let waive.
     """
-    if waiver is not None and waiver.by not in rules.who:
+    if waiver is not None and waiver.by not in rules.permissions.waive:
         raise GateError(
-            f'A waiver by "{waiver.by}" does not count; process.toml lets {" or ".join(rules.who)} '
+            f'A waiver by "{waiver.by}" does not count; process.toml lets '
+            f"{' or '.join(rules.permissions.waive)} "
             "waive, so ask there."
         )
     if verdict.verdict == "pass":
         return True
-    return waiver is not None and verdict.verdict in rules.may_waive
+    return waiver is not None and verdict.verdict in rules.waiver.may_waive
 
 
 def judge(

@@ -1,7 +1,8 @@
-"""What the runbook's commands do, one function a command.
+"""What the runbook's commands do about releases, one function per command.
 
 The decisions are pure functions elsewhere (`gate`, `rollout`, `monitor`). Here they get their
-evidence, and what they decide is written down and done.
+evidence, and what they decide is written down and done. `land` is in `drops`, `state` in `state`,
+`rollback` in `rollback`: those are modules of their own.
 """
 
 from __future__ import annotations
@@ -18,18 +19,24 @@ import pandas as pd
 from firstflight import (
     clock,
     contract,
+    deployments,
     drift,
     files,
     gate,
+    history,
+    judgements,
+    locks,
     monitor,
     predictions,
     process,
     registry,
     rollout,
+    snapshot,
+    train,
     workspace,
 )
 from firstflight.drops import Drops
-from firstflight.errors import GateError, RolloutError
+from firstflight.errors import FirstFlightError, GateError, RegistryError, RolloutError
 from firstflight.release import Release
 from firstflight.state import States, Store
 from firstflight.usecase import UseCase
@@ -88,7 +95,15 @@ def budgets(candidate: Release) -> dict[str, float]:
 
 
 def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
-    """Judge a registered version against the live one, and write the verdict on it.
+    """Judge a registered version against the live one, and write the verdict down.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    name : str
+        A version or an alias.
+    drops : Drops
+        What is known today.
 
     Raises
     ------
@@ -103,7 +118,7 @@ def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
             f"{drops.today}: its labels are known on {end + dt.timedelta(days=1)}, so wait."
         )
     candidate = registry.load(usecase.name, version)
-    live_version = registry.aliases(usecase.name).get("live")
+    live_version = history.serving(usecase.name).releases.get("live")
     against = "" if live_version in (None, version) else str(live_version)
     live = registry.load(usecase.name, against) if against else None
     rows = window_rows(usecase, drops, start, end, live)
@@ -114,199 +129,443 @@ def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
     )
     rules = process.load().usecase(usecase.name)
     verdict = gate.judge(rows, rules.metric, rules.gate, budgets(candidate))
-    registry.set_tags(usecase.name, version, {**verdict.tags(), "gate.against": against})
-    registry.client().log_text(
-        registry.run_of(usecase.name, version),
-        verdict.model_dump_json(indent=1),
-        "gate/verdict.json",
-    )
+    _settle(usecase.name)
+    judgements.record_verdict(usecase.name, version, against, verdict)
     return verdict
 
 
 def verdict_of(usecase: str, version: str) -> gate.Verdict:
-    """Return the verdict that was written on a version.
+    """Return the newest verdict about a version; `judgements.judged` returns all of them.
 
     Raises
     ------
     GateError
         If it was never judged.
     """
-    if "gate.verdict" not in registry.tags(usecase, version):
-        raise GateError(
-            f"{usecase} version {version} was not judged yet: run `firstflight gate {version}`."
-        )
-    run_id = registry.run_of(usecase, version)
-    return gate.Verdict.model_validate_json(
-        mlflow.artifacts.load_text(f"runs:/{run_id}/gate/verdict.json")
-    )
+    return judgements.judgement_of(usecase, version).verdict
 
 
-def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Deployment:
-    """Let a version ship although it is not proven: by name, with a reason, in the history.
+def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> history.Deployment:
+    """Let a version ship on one verdict although it is not proven: by name, with a reason.
+
+    The waiver counts for the newest verdict of today and for no later one.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    name : str
+        A version or an alias.
+    by, reason : str
+        The role, and why, in at least 10 characters.
 
     Raises
     ------
     GateError
-        If the process does not let this role waive, or this verdict be waived.
+        If the verdict needs no waiver, or the process does not let it be waived, or the reason is
+        too short.
+    PermissionRefused
+        If the role may not waive.
     """
-    version = registry.resolve(usecase.name, name)
-    verdict, waiver = verdict_of(usecase.name, version), gate.Waiver(by=by, reason=reason)
-    rules = process.load().waiver
-    if not gate.may_ship(verdict, waiver, rules):
-        raise GateError(
-            f"{usecase.name} version {version} got {verdict.verdict!r} ({verdict.decided_by}), "
-            "which "
-            f"may not be waived: only {', '.join(rules.may_waive)} may."
+    with locks.writing("waive"):
+        version = registry.resolve(usecase.name, name)
+        begun = _settle(usecase.name)
+        found = judgements.judgement_of(usecase.name, version)
+        if begun and (begun.action, begun.by, begun.details.get("verdict")) == (
+            "waive",
+            by,
+            found.n,
+        ):
+            return begun
+        verdict, waiver = found.verdict, gate.Waiver(by=by, reason=reason)
+        if verdict.verdict == "pass":
+            raise GateError(
+                f"{usecase.name} version {version} passed the gate: it needs no waiver, and none "
+                "was written."
+            )
+        rules = process.load()
+        if not gate.may_ship(verdict, waiver, rules):
+            raise GateError(
+                f"{usecase.name} version {version} got {verdict.verdict!r} "
+                f"({verdict.decided_by}), which may not be waived: only "
+                f"{', '.join(rules.waiver.may_waive) or 'nothing'} may."
+            )
+        if judgements.waiver_of(usecase.name, found) is not None:
+            raise GateError(
+                f"Verdict {found.n} of {usecase.name} version {version} is waived already: "
+                "nothing was written."
+            )
+        now = history.serving(usecase.name)
+        said = f"{verdict.verdict} ({verdict.decided_by})"
+        return deployments.change(
+            usecase.name,
+            "waive",
+            after={},
+            mode=now.mode,
+            share=now.share,
+            reason=f"version {version}: {said} waived: {waiver.reason}",
+            by=by,
+            details={"version": version, "verdict": found.n, "reason": waiver.reason},
         )
-    registry.set_tags(usecase.name, version, {"waiver.by": waiver.by, "waiver.reason": reason})
-    mode, share = registry.rollout(usecase.name)
-    return registry.change(
-        usecase.name,
-        "waive",
-        after={},
-        mode=mode,
-        share=share,
-        reason=f"version {version}: {verdict.verdict} ({verdict.decided_by}) waived: {reason}",
-        by=by,
-        details={"verdict": registry.as_details(verdict)},
+
+
+def train_release(
+    usecase: UseCase,
+    drops: Drops,
+    recipe: str,
+    start: dt.date,
+    end: dt.date,
+    feature_version: int = 1,
+) -> str:
+    """Take a snapshot, train on it and register the release; doing it again finds it.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        What is known today.
+    recipe : str
+        Of the use case.
+    start, end : date
+        First and last training day.
+    feature_version : int, default 1
+
+    Returns
+    -------
+    str
+        The version.
+    """
+    taken = snapshot.take(usecase, drops, start, end, feature_version)
+    return register_snapshot(usecase, taken.digest, recipe)
+
+
+def register_snapshot(usecase: UseCase, digest: str, recipe: str) -> str:
+    """Fit a recipe on a snapshot that was taken, and register it, unless that was done already.
+
+    Returns
+    -------
+    str
+        The version.
+    """
+    taken = snapshot.load(digest)
+    done = registry.find(
+        usecase,
+        snapshot=digest,
+        recipe=recipe,
+        feature_version=taken.manifest["feature_version"],
     )
+    return done if done is not None else registry.register(train.fit(usecase, taken, recipe))
 
 
 # --- rollout ------------------------------------------------------------------------------------
 
 
-def _shippable(usecase: str, version: str) -> dict[str, str]:
-    tags = registry.tags(usecase, version)
-    if tags.get("gate.verdict") != "pass" and "waiver.by" not in tags:
-        verdict = tags.get("gate.verdict", "no verdict")
-        raise RolloutError(
-            f"{usecase} version {version} has {verdict} at the gate: let it pass, or record a "
-            "waiver."
-        )
-    return tags
+def _settle(usecase: str) -> history.Deployment | None:
+    """Finish what a command that was cut off has left; return the change that was finished."""
+    with locks.writing("settle"):
+        begun = deployments.settle(usecase)
+        judgements.settle(usecase)
+        return begun
 
 
-def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Deployment:
-    """Let a version predict beside live, logged and not returned."""
-    version = registry.resolve(usecase.name, name)
-    _shippable(usecase.name, version)
-    if "live" not in registry.aliases(usecase.name):
-        raise RolloutError(
-            f"{usecase.name} has nothing live to shadow: promote its first version instead."
-        )
-    return registry.change(
-        usecase.name, "shadow", after={"candidate": version}, mode="shadow", by=by, reason=reason
+def _same(begun: history.Deployment | None, action: str, by: str, **after: str | None) -> bool:
+    """Tell whether a change that was cut off, and is finished now, is the one asked for."""
+    return (
+        begun is not None
+        and (begun.action, begun.by) == (action, by)
+        and all(begun.after.get(alias) == version for alias, version in after.items())
     )
 
 
+def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> history.Deployment:
+    """Let a version predict beside live, logged and not returned.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    name : str
+        A version or an alias.
+    by, reason : str
+        The role that decides, and why.
+
+    Raises
+    ------
+    RolloutError
+        If nothing is live, the version is live itself or shadows already, or the gate holds it.
+    PermissionRefused
+        If the role may not.
+    """
+    with locks.writing("shadow"):
+        version = registry.resolve(usecase.name, name)
+        if _same(begun := _settle(usecase.name), "shadow", by, candidate=version):
+            assert begun is not None
+            return begun
+        now = history.serving(usecase.name)
+        if "live" not in now.releases:
+            raise RolloutError(
+                f"{usecase.name} has nothing live to shadow: promote its first version instead."
+            )
+        if now.releases["live"] == version:
+            raise RolloutError(
+                f"{usecase.name} version {version} is live: a release cannot shadow itself."
+            )
+        if now.mode != "off" and now.releases.get("candidate") == version:
+            raise RolloutError(
+                f"{usecase.name} version {version} is the candidate already, in the {now.mode}: "
+                "nothing was changed; abort it first to begin again."
+            )
+        verdict, waiver = judgements.standing(usecase.name, version)
+        return deployments.change(
+            usecase.name,
+            "shadow",
+            after={"candidate": version},
+            mode="shadow",
+            by=by,
+            reason=reason,
+            details={"verdict": verdict.n, "waiver": waiver and waiver.n},
+        )
+
+
 def decide(usecase: UseCase, drops: Drops, *, since: dt.date | None = None) -> rollout.Decision:
-    """Decide the rollout in progress by online metrics, and write the decision on the candidate.
+    """Decide the rollout in progress by online metrics, and write the decision down.
 
     Only days whose labels have arrived count, and only those since the rollout entered its mode.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        What is known today.
+    since : date, optional
+        First day to count; that on which the stage began if not given.
+
+    Raises
+    ------
+    RolloutError
+        If there is no rollout in progress.
     """
-    mode, _ = registry.rollout(usecase.name)
-    aliases = registry.aliases(usecase.name)
-    if mode == "off":
-        raise RolloutError(f"{usecase.name} has no rollout in progress: start a shadow first.")
-    entered = [e for e in registry.history(usecase.name) if e.action == mode][-1].date
+    entry = judgements.stage_entry(usecase.name)
+    releases, mode = entry.after, entry.mode
     due = drops.today - dt.timedelta(days=1)
-    rows = predictions.joined(usecase, drops, since or entered, due)
+    rows = predictions.joined(usecase, drops, since or entry.date, due)
     roles = ("live", "shadow") if mode == "shadow" else ("live", "candidate")
     rules = process.load().usecase(usecase.name)
     decision = rollout.decide(
         rows[rows["role"].isin(roles)],
-        mode,
+        mode,  # type: ignore[arg-type]  # a stage entry is of a stage
         rules.rollout,
         rules.metric,
-        live=aliases["live"],
-        candidate=aliases["candidate"],
+        live=releases["live"],
+        candidate=releases["candidate"],
         key=usecase.key,
         due=due,
     )
-    registry.set_tags(
-        usecase.name,
-        aliases["candidate"],
-        {f"rollout.{mode}": decision.decision, f"rollout.{mode}.reason": decision.reason},
-    )
+    with locks.writing("decide"):
+        _settle(usecase.name)
+        if judgements.stage_entry(usecase.name).n != entry.n:
+            raise RolloutError(
+                f"The rollout of {usecase.name} was changed by another command while this one "
+                "counted: nothing was written; decide again."
+            )
+        judgements.record_decision(usecase.name, releases["candidate"], decision)
     return decision
 
 
-def start_canary(usecase: UseCase, *, by: str, reason: str) -> registry.Deployment:
+def start_canary(usecase: UseCase, *, by: str, reason: str) -> history.Deployment:
     """Let the candidate answer its share of the requests.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    by, reason : str
+        The role that decides, and why.
 
     Raises
     ------
     RolloutError
-        If the shadow was not decided ``promote`` and there is no waiver.
+        If there is no candidate in the shadow, or this shadow was not decided ``promote`` and the
+        verdict has no waiver.
+    PermissionRefused
+        If the role may not.
     """
-    version = _candidate(usecase)
-    tags = _shippable(usecase.name, version)
-    if tags.get("rollout.shadow") != "promote" and "waiver.by" not in tags:
-        raise RolloutError(
-            f"{usecase.name} version {version} has no shadow decision 'promote' (it has "
-            f"{tags.get('rollout.shadow', 'none')!r}): decide the shadow first."
+    with locks.writing("canary"):
+        begun = _settle(usecase.name)
+        version = _candidate(usecase)
+        if _same(begun, "canary", by, candidate=version):
+            assert begun is not None
+            return begun
+        now = history.serving(usecase.name)
+        if now.mode != "shadow":
+            raise RolloutError(
+                f"{usecase.name} version {version} is in mode {now.mode!r}: a canary begins from "
+                "the shadow, so start one first."
+            )
+        verdict, waiver = judgements.standing(usecase.name, version)
+        decided = judgements.decision_of(usecase.name, version, "shadow")
+        said = decided.decision.decision if decided else "none"
+        if said != "promote" and waiver is None:
+            raise RolloutError(
+                f"{usecase.name} version {version} has no shadow decision 'promote' (it has "
+                f"{said!r}): decide the shadow first."
+            )
+        share = process.load().usecase(usecase.name).rollout.canary_share
+        return deployments.change(
+            usecase.name,
+            "canary",
+            after={},
+            mode="canary",
+            share=share,
+            by=by,
+            reason=reason,
+            details={
+                "verdict": verdict.n,
+                "waiver": waiver and waiver.n,
+                "decision": decided and decided.n,
+            },
         )
-    share = process.load().usecase(usecase.name).rollout.canary_share
-    return registry.change(
-        usecase.name, "canary", after={}, mode="canary", share=share, by=by, reason=reason
-    )
 
 
 def _candidate(usecase: UseCase) -> str:
-    aliases = registry.aliases(usecase.name)
-    if "candidate" not in aliases:
+    releases = history.serving(usecase.name).releases
+    if "candidate" not in releases:
         raise RolloutError(f"{usecase.name} has no candidate: start a shadow first.")
-    return aliases["candidate"]
+    return releases["candidate"]
 
 
-def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> registry.Deployment:
+def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> history.Deployment:
     """Make a version live; the one before it becomes ``previous``.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    name : str
+        A version or an alias.
+    by, reason : str
+        The role that decides, and why.
 
     Raises
     ------
     RolloutError
-        If the gate did not pass it, or the canary was not decided ``promote``, and nobody
-        waived. The first version of a use case needs the gate alone.
+        If it is live already, its newest verdict is not a pass, or the canary in progress was not
+        decided ``promote``, and nobody waived that verdict. The first version of a use case needs
+        the gate alone.
+    PermissionRefused
+        If the role may not.
     """
-    version = registry.resolve(usecase.name, name)
-    tags = _shippable(usecase.name, version)
-    live = registry.aliases(usecase.name).get("live")
-    if live == version:
-        raise RolloutError(
-            f"{usecase.name} version {version} is live already: nothing was changed."
+    with locks.writing("promote"):
+        version = registry.resolve(usecase.name, name)
+        begun = _settle(usecase.name)
+        live = history.serving(usecase.name).releases.get("live")
+        if live == version:
+            if _same(begun, "promote", by, live=version):
+                assert begun is not None
+                return begun
+            raise RolloutError(
+                f"{usecase.name} version {version} is live already: nothing was changed."
+            )
+        verdict, waiver = judgements.standing(usecase.name, version)
+        decided = judgements.decision_of(usecase.name, version, "canary")
+        said = decided.decision.decision if decided else "none"
+        if live is not None and said != "promote" and waiver is None:
+            raise RolloutError(
+                f"{usecase.name} version {version} has no canary decision 'promote' (it has "
+                f"{said!r}): roll it out by shadow and canary, or record a waiver."
+            )
+        return deployments.change(
+            usecase.name,
+            "promote",
+            after={"live": version, "previous": live, "candidate": None},
+            by=by,
+            reason=reason,
+            details={
+                "verdict": verdict.n,
+                "waiver": waiver and waiver.n,
+                "decision": decided and decided.n,
+            },
         )
-    decided = tags.get("rollout.canary")
-    if live is not None and decided != "promote" and "waiver.by" not in tags:
-        raise RolloutError(
-            f"{usecase.name} version {version} has no canary decision 'promote' (it has "
-            f"{decided or 'none'!r}): roll it out by shadow and canary, or record a waiver."
-        )
-    return registry.change(
-        usecase.name,
-        "promote",
-        after={"live": version, "previous": live, "candidate": None},
-        by=by,
-        reason=reason,
-    )
 
 
-def abort(usecase: UseCase, *, by: str, reason: str) -> registry.Deployment:
-    """Take the candidate out; live answers everything again."""
-    version = _candidate(usecase)
-    return registry.change(
-        usecase.name,
-        "abort",
-        after={"candidate": None},
-        by=by,
-        reason=reason,
-        details={"version": version},
-    )
+def abort(usecase: UseCase, *, by: str, reason: str) -> history.Deployment:
+    """Take the candidate out; live answers everything again.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    by, reason : str
+        The role that decides, and why.
+    """
+    with locks.writing("abort"):
+        if _same(begun := _settle(usecase.name), "abort", by, candidate=None):
+            assert begun is not None
+            return begun
+        version = _candidate(usecase)
+        return deployments.change(
+            usecase.name,
+            "abort",
+            after={"candidate": None},
+            by=by,
+            reason=reason,
+            details={"version": version},
+        )
+
+
+def withdraw(usecase: UseCase, *, by: str, reason: str) -> history.Deployment:
+    """Take every release out; the service answers 503 until another one is promoted.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    by, reason : str
+        The role that decides, and why.
+
+    Raises
+    ------
+    RolloutError
+        If nothing is live.
+    PermissionRefused
+        If the role may not.
+    """
+    with locks.writing("withdraw"):
+        if _same(begun := _settle(usecase.name), "withdraw", by, live=None):
+            assert begun is not None
+            return begun
+        live = history.serving(usecase.name).releases.get("live")
+        if live is None:
+            raise RolloutError(f"{usecase.name} has nothing live, so nothing was withdrawn.")
+        return deployments.change(
+            usecase.name,
+            "withdraw",
+            after=dict.fromkeys(history.ALIASES),
+            by=by,
+            reason=reason,
+            details={"version": live},
+        )
 
 
 def feature_versions(usecase: UseCase) -> list[int]:
     """Return the feature versions of every release that may serve: live, candidate, previous."""
-    versions = set(registry.aliases(usecase.name).values())
+    versions = set(history.serving(usecase.name).releases.values())
     return sorted({int(registry.tags(usecase.name, v)["feature_version"]) for v in versions})
+
+
+def check_releases(usecase: UseCase) -> dict[str, str]:
+    """Return, for every release that may serve, why this code does not load it; empty if it does.
+
+    This is what CI asks of a branch: a release that cannot be loaded is an outage on the next
+    restart of the service.
+    """
+    return {
+        f"{alias} (version {version})": problem
+        for alias, version in history.serving(usecase.name).releases.items()
+        if (problem := _problem(usecase, version))
+    }
+
+
+def _problem(usecase: UseCase, version: str) -> str:
+    try:
+        registry.load(usecase.name, version)
+    except FirstFlightError as error:
+        return str(error)
+    return ""
 
 
 # --- watching -----------------------------------------------------------------------------------
@@ -396,34 +655,70 @@ def online_loss(usecase: UseCase, version: str, drops: Drops, days: int = 28) ->
 def status(usecase: UseCase, drops: Drops) -> dict:
     """Return where each release is right now, for one screen."""
     name = usecase.name
-    history = registry.history(name)
-    mode, share = registry.rollout(name)
-    releases = {}
-    for alias, version in registry.aliases(name).items():
-        tags = registry.tags(name, version)
+    entries = history.entries(name)
+    now = history.serving(name)
+    registry_problem = ""
+    try:
+        registry.require()
+    except RegistryError as error:
+        registry_problem = str(error)
+    releases: dict[str, dict] = {}
+    for alias, version in now.releases.items():
         since = None
-        for entry in reversed(history):
-            if entry.after.get(alias) != version or entry.phase != "done":
+        for entry in reversed(entries):
+            if entry.after.get(alias) != version:
                 break
             since = entry.date.isoformat()
         releases[alias] = {
             "version": version,
-            "recipe": tags["recipe"],
-            "feature_version": int(tags["feature_version"]),
-            "trained_on": f"{tags['trained_from']}..{tags['trained_to']}",
-            "snapshot": tags["snapshot"],
-            "gate": tags.get("gate.verdict", "not judged"),
-            "gate_window": tags.get("gate.window", ""),
-            "waived_by": tags.get("waiver.by", ""),
             "since": since,
+            **_gate_of(name, alias, version, entries),
             "online": online_loss(usecase, version, drops),
         }
+        if not registry_problem:
+            tags = registry.tags(name, version)
+            releases[alias] |= {
+                "recipe": tags["recipe"],
+                "feature_version": int(tags["feature_version"]),
+                "trained_on": f"{tags['trained_from']}..{tags['trained_to']}",
+                "snapshot": tags["snapshot"],
+            }
+    unfinished = [] if registry_problem else deployments.unfinished(name)
+    by_hand = {}
+    if not registry_problem and not unfinished:
+        shown = registry.aliases(name)
+        by_hand = {a: shown.get(a) for a in history.ALIASES if shown.get(a) != now.releases.get(a)}
     return {
         "usecase": name,
         "today": drops.today.isoformat(),
         "releases": releases,
-        "rollout": {"mode": mode, "share": share},
-        "last_change": history[-1].reason if history else None,
-        "unfinished_changes": [e.n for e in history if e.phase != "done"],
+        "rollout": {"mode": now.mode, "share": now.share},
+        "last_change": entries[-1].reason if entries else None,
+        "unfinished_changes": unfinished,
+        "registry_problem": registry_problem,
+        "aliases_moved_by_hand": by_hand,
         "alerts": last_alerts(name),
+    }
+
+
+def _gate_of(
+    usecase: str, alias: str, version: str, entries: list[history.Deployment]
+) -> dict[str, str]:
+    """Return the verdict that a release shipped on; of a candidate, its newest one."""
+    found = judgements.judged(usecase, version)
+    if alias != "candidate":
+        shipped = [
+            e.details["verdict"]
+            for e in entries
+            if e.action == "promote" and e.after["live"] == version and e.details.get("verdict")
+        ]
+        found = [one for one in found if one.n in shipped[-1:]] or found
+    if not found:
+        return {"gate": "not judged", "gate_window": "", "waived_by": ""}
+    verdict = found[-1].verdict
+    waiver = judgements.waiver_of(usecase, found[-1])
+    return {
+        "gate": verdict.verdict,
+        "gate_window": f"{verdict.first_day}/{verdict.last_day}",
+        "waived_by": waiver.by if waiver else "",
     }

@@ -62,17 +62,25 @@ class Retention(_Section):
     state_days: Days
 
 
-class RollbackRules(_Section):
-    """Which roles may roll back, and which may do so against a failed preflight."""
+class Permissions(_Section):
+    """Which roles may do what; asked where the change is written.
 
-    who: Names
-    may_force: Names
+    ``force_rollback`` is to switch against a failed preflight.
+    """
+
+    promote: Names
+    shadow: Names
+    canary: Names
+    abort: Names
+    waive: Names
+    withdraw: Names
+    rollback: Names
+    force_rollback: Names
 
 
 class WaiverRules(_Section):
-    """Which roles may waive a verdict, and which verdicts can be waived at all."""
+    """Which verdicts can be waived at all."""
 
-    who: Names
     may_waive: Annotated[
         tuple[Literal["hold", "fail"], ...],
         Field(description='a list of "hold" and "fail", or an empty list', strict=False),
@@ -205,7 +213,7 @@ class Process(_Section):
     owners: Annotated[dict[str, Text], Field(description="a table of role = team", min_length=1)]
     state: StateRules
     retention: Retention
-    rollback: RollbackRules
+    permissions: Permissions
     waiver: WaiverRules
     usecases: Annotated[
         dict[str, UseCaseRules], Field(description="a table per use case", min_length=1)
@@ -215,9 +223,7 @@ class Process(_Section):
     @model_validator(mode="after")
     def _roles_have_owners(self) -> Self:
         roles = {
-            "rollback.who": self.rollback.who,
-            "rollback.may_force": self.rollback.may_force,
-            "waiver.who": self.waiver.who,
+            f"permissions.{key}": getattr(self.permissions, key) for key in Permissions.model_fields
         }
         for key, names in roles.items():
             for name in names:

@@ -1,68 +1,30 @@
-"""MLflow as tracker and registry: versions, aliases, and a history of what was live when.
+"""MLflow as tracker and registry: runs, versions, their tags, and the releases behind them.
 
-MLflow overwrites an alias without a trace, so every change is a run of its own: first the intent,
-then the aliases move, then the run is marked done. A crash between any two of these leaves aliases
-that serve, and `repair`, which every change begins with, finishes what was begun.
+What serves is not decided here: `firstflight.history` says it. MLflow's aliases follow that record
+for people, and nothing reads them.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import json
+import contextlib
+import os
+import sqlite3
 from collections.abc import Mapping
-from typing import Any, Literal
+from urllib.parse import quote
 
 import mlflow
-import pandas as pd
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
-from pydantic import BaseModel, ConfigDict, Field
 
-from firstflight import clock, release, workspace
+from firstflight import clock, history, locks, release, workspace
 from firstflight.errors import RegistryError
 from firstflight.release import Release
 from firstflight.train import Fitted
+from firstflight.usecase import UseCase
 
-ALIASES = ("live", "candidate", "previous")
-Mode = Literal["off", "shadow", "canary"]
-
-
-class Deployment(BaseModel):
-    """One change of what serves: what was meant, and whether it was done.
-
-    Attributes
-    ----------
-    n : int
-        Counts the changes of a use case from 1.
-    date : date
-        The clock's today.
-    action : str
-        ``promote``, ``shadow``, ``canary``, ``abort``, ``rollback``, ``waive`` or ``alias``.
-    before, after : dict of str to str
-        Version per alias.
-    mode, share
-        The rollout after it: who else predicts, and for which share of the traffic it answers.
-    reason, by : str
-        Why, and which role.
-    details : dict
-        Evidence: a verdict, a decision, a preflight.
-    phase : {"intent", "done"}
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    n: int
-    date: dt.date
-    action: str
-    before: dict[str, str]
-    after: dict[str, str]
-    mode: Mode = "off"
-    share: float = 0.0
-    reason: str
-    by: str
-    details: dict[str, Any] = Field(default_factory=dict)
-    phase: Literal["intent", "done"] = "intent"
-    run_id: str = ""
+WRITER = "firstflight.process"  # a run's tag: the process that makes it
+MIRRORED = "deployment"  # a model's tag: the entry of the history that its aliases follow
 
 
 def client() -> MlflowClient:
@@ -80,18 +42,97 @@ def experiment(name: str) -> str:
     return str(client().create_experiment(name, artifact_location=location))
 
 
+def require() -> None:
+    """Refuse to go on without a registry; look at it without making or changing anything.
+
+    Raises
+    ------
+    RegistryError
+        If MLflow's database is not there, is not a database, or is not MLflow's.
+    """
+    path = workspace.current().database
+    where = f"{path.name} in {path.parent.name}/"
+    if not path.is_file():
+        raise RegistryError(
+            f"The registry, {where}, is not there: nothing is registered in this workspace, or "
+            "the file was moved; restore it from a backup, or train a first version."
+        )
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10)
+        ) as database:
+            database.execute("SELECT name FROM registered_models LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise RegistryError(
+            f"The registry, {where}, cannot be read ({error}): restore it from a backup."
+        ) from error
+
+
+def exists() -> bool:
+    """Tell whether this workspace has a registry that can be read."""
+    try:
+        require()
+    except RegistryError:
+        return False
+    return True
+
+
 def register(fitted: Fitted, *, metrics: Mapping[str, float] | None = None) -> str:
     """Log a fitted model as a release, with its lineage, and register it.
+
+    A version that was made of the same snapshot by the same recipe and feature code is that model
+    already: it is returned, and nothing is written.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        What `firstflight.train.fit` returned.
+    metrics : mapping of str to float, optional
+        Figures to log on its run.
 
     Returns
     -------
     str
-        The version it got.
+        The version it has.
+
+    Raises
+    ------
+    RegistryError
+        If the registry was there and is gone or damaged.
     """
+    with locks.writing("register"):
+        if history.newest(fitted.usecase.name) is not None or workspace.current().database.exists():
+            require()  # only a new workspace gets a new registry
+        end_dead_runs(fitted.usecase.name)
+        same = find(
+            fitted.usecase,
+            snapshot=fitted.snapshot.digest,
+            recipe=fitted.recipe,
+            feature_version=fitted.snapshot.manifest["feature_version"],
+        )
+        return same if same is not None else _register(fitted, metrics)
+
+
+def find(usecase: UseCase, *, snapshot: str, recipe: str, feature_version: int) -> str | None:
+    """Return the oldest version made of this snapshot by this recipe and today's feature code."""
+    wanted = {
+        "snapshot": snapshot,
+        "recipe": recipe,
+        "feature_version": str(feature_version),
+        "code_digest": usecase.features[feature_version].code_digest,
+    }
+    for version in versions(usecase.name):
+        if wanted.items() <= tags(usecase.name, version).items():
+            return version
+    return None
+
+
+def _register(fitted: Fitted, metrics: Mapping[str, float] | None) -> str:
     case, snapshot = fitted.usecase, fitted.snapshot
     mlflow.set_tracking_uri(workspace.current().tracking_uri)
     name = f"{case.name} {fitted.recipe} {snapshot.start}..{snapshot.end}"
-    with mlflow.start_run(experiment_id=experiment(case.name), run_name=name) as run:
+    mine = {WRITER: str(os.getpid())}
+    with mlflow.start_run(experiment_id=experiment(case.name), run_name=name, tags=mine) as run:
         mlflow.log_params(
             {
                 "recipe": fitted.recipe,
@@ -132,26 +173,60 @@ def register(fitted: Fitted, *, metrics: Mapping[str, float] | None = None) -> s
     return str(version.version)
 
 
+def end_dead_runs(usecase: str) -> None:
+    """End the runs that a killed training left open.
+
+    Only whoever holds the workspace's lock registers, so an open run of this path has nobody.
+    """
+    if not exists():
+        return
+    with locks.writing("settle"):
+        found = client().get_experiment_by_name(usecase)
+        if found is None:
+            return
+        open_runs = client().search_runs(
+            [found.experiment_id],
+            filter_string=f"attributes.status = 'RUNNING' AND tags.`{WRITER}` LIKE '%'",
+        )
+        for run in open_runs:
+            client().set_terminated(run.info.run_id, status="KILLED")
+
+
 def aliases(usecase: str) -> dict[str, str]:
-    """Return the version of each alias that is set; empty if nothing is registered."""
-    try:
-        found = client().get_registered_model(usecase).aliases
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return {}
-        raise
-    return {name: str(version) for name, version in sorted(found.items()) if name in ALIASES}
+    """Return the aliases that MLflow shows; they follow the history and decide nothing."""
+    model = _model(usecase)
+    found = model.aliases if model is not None else {}
+    return {name: str(version) for name, version in sorted(found.items())}
 
 
-def rollout(usecase: str) -> tuple[Mode, float]:
-    """Return the mode of the rollout in progress and the candidate's share of the answers."""
+def mirrored(usecase: str) -> int:
+    """Return the number of the entry of the history that MLflow's aliases follow; 0 for none."""
+    model = _model(usecase)
+    number = model.tags.get(MIRRORED, "0") if model is not None else "0"
+    return int(number) if number.isdigit() else 0
+
+
+def mirror(usecase: str, releases: Mapping[str, str], *, mode: str, share: float, n: int) -> None:
+    """Let MLflow's aliases and tags follow an entry of the history; its number is written last."""
+    c, now = client(), aliases(usecase)
+    for name in sorted({*now, *history.ALIASES}):
+        wanted = releases.get(name)
+        if wanted is None and name in now and name in history.ALIASES:
+            c.delete_registered_model_alias(usecase, name)
+        elif wanted is not None and now.get(name) != wanted:
+            c.set_registered_model_alias(usecase, name, wanted)
+    for key, value in (("rollout_mode", mode), ("rollout_share", str(share)), (MIRRORED, str(n))):
+        c.set_registered_model_tag(usecase, key, value)
+
+
+def _model(usecase: str) -> RegisteredModel | None:
+    require()
     try:
-        tags = client().get_registered_model(usecase).tags
+        return client().get_registered_model(usecase)
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return "off", 0.0
+            return None
         raise
-    return tags.get("rollout_mode", "off"), float(tags.get("rollout_share", 0.0))
 
 
 def resolve(usecase: str, name: str) -> str:
@@ -162,13 +237,20 @@ def resolve(usecase: str, name: str) -> str:
     RegistryError
         If there is none.
     """
-    version = aliases(usecase).get(name, name)
+    version = history.serving(usecase).releases.get(name, name)
     tags(usecase, version)
     return version
 
 
 def tags(usecase: str, version: str) -> dict[str, str]:
-    """Return the tags of a version: its lineage, verdict, waiver and decision."""
+    """Return the tags of a version: its lineage and, for people, its newest verdict and waiver.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version, or no registry.
+    """
+    require()
     try:
         return dict(client().get_model_version(usecase, version).tags)
     except MlflowException as error:
@@ -195,8 +277,16 @@ def set_tags(usecase: str, version: str, new: Mapping[str, str]) -> None:
 
 
 def versions(usecase: str) -> list[str]:
-    """Return the registered versions, oldest first."""
-    found = client().search_model_versions(f"name = '{usecase}'")
+    """Return the registered versions, oldest first; none where there is no registry yet."""
+    if not workspace.current().database.exists():
+        return []
+    require()
+    found: list[ModelVersion] = []
+    page = None
+    while page != "":
+        part = client().search_model_versions(f"name = '{usecase}'", page_token=page)
+        found += part
+        page = part.token or ""
     return sorted((str(v.version) for v in found), key=int)
 
 
@@ -205,138 +295,3 @@ def load(usecase: str, name: str) -> Release:
     version = resolve(usecase, name)
     digest = tags(usecase, version)["release_digest"]
     return release.load(f"models:/{usecase}/{version}", digest=digest, version=version)
-
-
-def change(
-    usecase: str,
-    action: str,
-    *,
-    after: Mapping[str, str | None],
-    reason: str,
-    by: str,
-    mode: Mode = "off",
-    share: float = 0.0,
-    details: Mapping[str, Any] | None = None,
-) -> Deployment:
-    """Move aliases and set the rollout, with an entry in the deployment history.
-
-    Parameters
-    ----------
-    after : mapping of str to str or None
-        The aliases to change; None removes one, an absent one stays.
-    reason, by : str
-        Why, and which role; neither may be empty.
-
-    Returns
-    -------
-    Deployment
-        The entry, done.
-    """
-    if not reason.strip() or not by.strip():
-        raise RegistryError(
-            f"A change of {usecase} ({action}) needs a reason and a role: say why, and who decided."
-        )
-    repair(usecase)
-    before = aliases(usecase)
-    for version in after.values():
-        if version is not None:
-            tags(usecase, version)
-    merged = {name: v for name, v in {**before, **after}.items() if v is not None}
-    entry = Deployment(
-        n=len(history(usecase)) + 1,
-        date=clock.today(),
-        action=action,
-        before=before,
-        after=merged,
-        mode=mode,
-        share=share,
-        reason=reason.strip(),
-        by=by.strip(),
-        details=dict(details or {}),
-    )
-    entry = _write_intent(usecase, entry)
-    return _finish(usecase, entry)
-
-
-def _write_intent(usecase: str, entry: Deployment) -> Deployment:
-    run = client().create_run(
-        experiment(f"deployments/{usecase}"),
-        run_name=f"{entry.n:03d} {entry.date} {entry.action}",
-        tags={
-            "n": str(entry.n),
-            "date": entry.date.isoformat(),
-            "action": entry.action,
-            "by": entry.by,
-            "phase": "intent",
-            "mlflow.note.content": entry.reason,
-            "entry": entry.model_dump_json(exclude={"run_id", "phase"}),
-        },
-    )
-    return entry.model_copy(update={"run_id": run.info.run_id})
-
-
-def _finish(usecase: str, entry: Deployment) -> Deployment:
-    """Do what an intent says; doing it twice is the same as once."""
-    c = client()
-    # The rollout is switched off first: a candidate that is being replaced must not answer.
-    c.set_registered_model_tag(usecase, "rollout_mode", "off")
-    now = aliases(usecase)
-    for name in ALIASES:
-        wanted = entry.after.get(name)
-        if wanted is None and name in now:
-            c.delete_registered_model_alias(usecase, name)
-        elif wanted is not None and now.get(name) != wanted:
-            c.set_registered_model_alias(usecase, name, wanted)
-    c.set_registered_model_tag(usecase, "rollout_share", str(entry.share))
-    c.set_registered_model_tag(usecase, "rollout_mode", entry.mode)
-    c.set_tag(entry.run_id, "phase", "done")
-    c.set_terminated(entry.run_id)
-    return entry.model_copy(update={"phase": "done"})
-
-
-def history(usecase: str) -> list[Deployment]:
-    """Return every change of what serves, oldest first."""
-    runs = client().search_runs(
-        [experiment(f"deployments/{usecase}")], order_by=["attributes.start_time ASC"]
-    )
-    entries = [
-        Deployment.model_validate_json(run.data.tags["entry"]).model_copy(
-            update={"phase": run.data.tags["phase"], "run_id": run.info.run_id}
-        )
-        for run in runs
-        if "entry" in run.data.tags
-    ]
-    return sorted(entries, key=lambda entry: entry.n)
-
-
-def repair(usecase: str) -> list[Deployment]:
-    """Finish every change that was begun and not done; return them."""
-    return [_finish(usecase, e) for e in history(usecase) if e.phase == "intent"]
-
-
-def at(usecase: str, day: dt.date) -> Deployment | None:
-    """Return the last change up to this day: what was live, and why; None before the first."""
-    done = [e for e in history(usecase) if e.date <= day and e.phase == "done"]
-    return done[-1] if done else None
-
-
-def history_table(usecase: str) -> pd.DataFrame:
-    """Return the deployment history as a table for people, one change a row."""
-    rows = [
-        {
-            "date": entry.date.isoformat(),
-            "action": entry.action,
-            **{name: entry.after.get(name, "") for name in ALIASES},
-            "rollout": entry.mode if entry.mode != "canary" else f"canary {entry.share:.0%}",
-            "by": entry.by,
-            "reason": entry.reason,
-        }
-        for entry in history(usecase)
-    ]
-    columns = ["date", "action", *ALIASES, "rollout", "by", "reason"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def as_details(record: BaseModel) -> dict[str, Any]:
-    """Return a verdict, decision or preflight as plain data for the history."""
-    return dict(json.loads(record.model_dump_json()))

@@ -12,13 +12,24 @@ import datetime as dt
 import functools
 import time
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from firstflight import contract, predictions, process, registry, snapshot
+from firstflight import (
+    contract,
+    deployments,
+    history,
+    locks,
+    predictions,
+    process,
+    records,
+    registry,
+    snapshot,
+)
 from firstflight.drops import Drops
 from firstflight.errors import DropError, FirstFlightError, RollbackRefused, StateError
 from firstflight.release import Release, as_json_rows
@@ -29,6 +40,8 @@ N_PROOF = 200
 FROZEN_DAYS = 90  # how far back to look for answers of the old release
 WEEK = dt.timedelta(days=7)
 DAY = dt.timedelta(days=1)
+FROZEN, PROOFS = "frozen", "proofs"  # kinds of records
+NOT_ASKED = ("version", "role", "prediction", "feature_version", "state_age_days")
 NEW_DAYS = 2  # one day is too few for a median of the weather
 
 
@@ -71,6 +84,46 @@ class Proof(BaseModel):
     def ok(self) -> bool:
         """Whether every answer was the old one, by the old release."""
         return self.n > 0 and self.equal == self.n and self.by_release == self.n
+
+
+class Frozen(BaseModel):
+    """Requests that a release answered, with its answers, kept before a switch.
+
+    Attributes
+    ----------
+    version : str
+    requests : list of dict
+        The request's fields, as JSON.
+    answers : list of float
+        What the release answered to each.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    requests: list[dict[str, Any]]
+    answers: list[float]
+
+    @classmethod
+    def of(cls, version: str, rows: pd.DataFrame) -> Frozen:
+        """Return the record of what `frozen_requests` found."""
+        if rows.empty:
+            return cls(version=version, requests=[], answers=[])
+        requests = as_json_rows(rows.drop(columns=[c for c in NOT_ASKED if c in rows]))
+        return cls(version=version, requests=requests, answers=rows["prediction"].tolist())
+
+    def table(self) -> pd.DataFrame:
+        """Return the requests as `prove` takes them."""
+        return pd.DataFrame(self.requests).assign(prediction=self.answers)
+
+
+class Proven(BaseModel):
+    """The proof of one rollback, by the number of its entry in the history."""
+
+    model_config = ConfigDict(frozen=True)
+
+    entry: int
+    proof: Proof
 
 
 class Rollback(BaseModel):
@@ -254,6 +307,8 @@ def frozen_requests(usecase: UseCase, version: str, today: dt.date) -> pd.DataFr
     rows = predictions.read(usecase, today - dt.timedelta(days=FROZEN_DAYS), today)
     served = (rows["version"] == version) & (rows["role"] == "live") & (rows["state_age_days"] == 0)
     rows = rows[served]
+    if rows.empty:
+        return rows
     rows = rows[rows["date"] > rows["date"].max() - pd.Timedelta(WEEK)]
     spread = np.linspace(0, len(rows) - 1, min(N_PROOF, len(rows))).round().astype(int)
     return rows.iloc[spread].reset_index(drop=True)
@@ -316,11 +371,14 @@ def rollback(
 ) -> Rollback:
     """Restore the previous release, with its features, state and snapshot.
 
-    A rollback that was begun before and cut off is finished and proven instead of beginning another
-    one, with the reason and the preflight that it began with.
+    A rollback that was cut off before its proof is proven now instead of beginning another one,
+    on the requests that were frozen before the switch.
 
     Parameters
     ----------
+    usecase : UseCase
+    drops : Drops
+        What is known today.
     reason, by : str
         Why, and which role; the process says who may.
     url : str, optional
@@ -331,56 +389,26 @@ def rollback(
     Raises
     ------
     RollbackRefused
-        If the role may not, there is no reason or no previous release, or the preflight fails.
-        Nothing is changed then.
+        If there is no reason or no previous release, or the preflight fails. Nothing is changed
+        then.
+    PermissionRefused
+        If the role may not.
     """
-    rules = process.load().rollback
-    if by not in rules.who:
-        raise RollbackRefused(
-            f"{by!r} may not roll back {usecase.name}: rollback.who in process.toml allows "
-            f"{', '.join(rules.who)}."
-        )
-    if force and by not in rules.may_force:
-        raise RollbackRefused(
-            f"{by!r} may not force a rollback: rollback.may_force in process.toml allows "
-            f"{', '.join(rules.may_force)}."
-        )
+    deployments.allow("rollback", by)
+    if force:
+        deployments.allow("force a rollback", by, "force_rollback")
     if not reason.strip():
         raise RollbackRefused(f"A rollback of {usecase.name} needs a reason: say what was seen.")
-    finished = [entry for entry in registry.repair(usecase.name) if entry.action == "rollback"]
-    if finished:
-        entry = finished[-1]
-        frozen = _frozen(usecase, entry.after["live"], drops, url)
-    else:
-        left, target = _ends(usecase)
-        checks = preflight(usecase, target, drops, url)
-        failed = [check for check in checks if not check.ok]
-        if failed and not force:
-            raise RollbackRefused(
-                f"Rolling {usecase.name} back to version {target} was refused, and nothing was "
-                "changed: "
-                + "; ".join(f"{check.name}: {check.sentence.rstrip('.')}" for check in failed)
-                + "."
-            )
-        # Read before the switch: its own new answers would prove nothing.
-        frozen = _frozen(usecase, target, drops, url)
-        entry = registry.change(
-            usecase.name,
-            "rollback",
-            # The bad release does not become "previous": a second rollback must not bring it back.
-            after={"live": target, "previous": None, "candidate": None},
-            reason=reason,
-            by=by,
-            details={
-                "left": left,
-                "forced": bool(failed),
-                "preflight": [check.model_dump() for check in checks],
-            },
-        )
+    with locks.writing("rollback"):
+        deployments.settle(usecase.name)
+        entry = history.newest(usecase.name)
+        if entry is None or not _to_be_proven(usecase.name, entry, url):
+            entry = _switch(usecase, drops, reason=reason, by=by, url=url, force=force)
     proof = None
     if url is not None:
-        proof = prove(url, usecase, entry.after["live"], frozen)
-        registry.client().set_tag(entry.run_id, "proof", proof.model_dump_json())
+        frozen = records.read(usecase.name, FROZEN, entry.details["frozen"], Frozen)
+        proof = prove(url, usecase, entry.after["live"], frozen.table())
+        records.append(usecase.name, PROOFS, Proven(entry=entry.n, proof=proof))
     return Rollback(
         usecase=usecase.name,
         left=entry.details["left"],
@@ -392,17 +420,55 @@ def rollback(
     )
 
 
+def _to_be_proven(usecase: str, entry: history.Deployment, url: str | None) -> bool:
+    """Tell whether the newest change is a rollback that nothing has proven yet, and can be."""
+    if entry.action != "rollback" or url is None or entry.details.get("frozen") is None:
+        return False
+    proofs = records.all_of(usecase, PROOFS, Proven)
+    return not any(found.entry == entry.n and found.proof.ok for found in proofs)
+
+
+def _switch(
+    usecase: UseCase, drops: Drops, *, reason: str, by: str, url: str | None, force: bool
+) -> history.Deployment:
+    """Ask the preflight, freeze requests for the proof, and write the entry."""
+    left, target = _ends(usecase)
+    checks = preflight(usecase, target, drops, url)
+    failed = [check for check in checks if not check.ok]
+    if failed and not force:
+        raise RollbackRefused(
+            f"Rolling {usecase.name} back to version {target} was refused, and nothing was "
+            "changed: "
+            + "; ".join(f"{check.name}: {check.sentence.rstrip('.')}" for check in failed)
+            + "."
+        )
+    # Frozen before the switch: its own new answers would prove nothing.
+    frozen = records.append(
+        usecase.name, FROZEN, Frozen.of(target, frozen_requests(usecase, target, drops.today))
+    )
+    return deployments.change(
+        usecase.name,
+        "rollback",
+        # The bad release does not become "previous": a second rollback must not bring it back.
+        after={"live": target, "previous": None, "candidate": None},
+        reason=reason,
+        by=by,
+        details={
+            "left": left,
+            "forced": bool(failed),
+            "preflight": [check.model_dump() for check in checks],
+            "frozen": frozen,
+        },
+    )
+
+
 def _ends(usecase: UseCase) -> tuple[str, str]:
     """Return the version to leave and the one to go back to."""
-    aliases = registry.aliases(usecase.name)
+    releases = history.serving(usecase.name).releases
     for alias in ("live", "previous"):
-        if alias not in aliases:
+        if alias not in releases:
             raise RollbackRefused(
                 f"{usecase.name} has no {alias} release, so there is nothing to go back "
                 f"{'from' if alias == 'live' else 'to'}: train and roll out a better one."
             )
-    return aliases["live"], aliases["previous"]
-
-
-def _frozen(usecase: UseCase, version: str, drops: Drops, url: str | None) -> pd.DataFrame:
-    return pd.DataFrame() if url is None else frozen_requests(usecase, version, drops.today)
+    return releases["live"], releases["previous"]

@@ -1,0 +1,110 @@
+"""Numbered records that are written once: what was decided, when, by whom, and on what.
+
+An entry is one file, ``records/<use case>/<kind>/000012.json``. It appears in one step and is never
+changed or deleted, so a reader needs no lock, and a process that is killed has written an entry or
+has not. The newest entry of ``deployments`` is what serves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from firstflight import files, locks, workspace
+from firstflight.errors import RecordError
+
+Record = TypeVar("Record", bound=BaseModel)
+DIGITS = 6
+
+
+def folder(usecase: str, kind: str) -> Path:
+    """Return where the records of one kind are kept; it need not exist."""
+    return workspace.current().records / usecase / kind
+
+
+def numbers(usecase: str, kind: str) -> list[int]:
+    """Return the numbers of the entries, oldest first."""
+    try:
+        names = os.listdir(folder(usecase, kind))
+    except FileNotFoundError:
+        return []
+    return sorted(
+        int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit()
+    )
+
+
+def append(usecase: str, kind: str, entry: BaseModel) -> int:
+    """Write the next entry and return its number, from 1.
+
+    Parameters
+    ----------
+    usecase, kind : str
+        Whose records, and which: ``"deployments"``, ``"verdicts"``, ``"decisions"``, ``"proofs"``.
+    entry : BaseModel
+        Its JSON is what is kept.
+
+    Raises
+    ------
+    RecordError
+        If the number is taken: somebody wrote without the workspace's lock. Nothing is written.
+    """
+    with locks.writing(f"write {kind}"):
+        number = (numbers(usecase, kind) or [0])[-1] + 1
+        path = folder(usecase, kind) / f"{number:0{DIGITS}d}.json"
+        if path.exists():
+            raise RecordError(
+                f"Record {number} of {usecase}/{kind} was written by another command in this "
+                "moment: nothing was written; try again."
+            )
+        files.write(path, entry.model_dump_json(indent=1) + "\n", durable=True)
+    return number
+
+
+def read(usecase: str, kind: str, number: int, model: type[Record]) -> Record:
+    """Return one entry.
+
+    Raises
+    ------
+    RecordError
+        If it is not there or is not what was written.
+    """
+    path = folder(usecase, kind) / f"{number:0{DIGITS}d}.json"
+    try:
+        return model.model_validate(json.loads(path.read_bytes()), strict=False)
+    except FileNotFoundError:
+        raise RecordError(
+            f"There is no record {number} of {usecase}/{kind}; `firstflight history` lists the "
+            "deployments."
+        ) from None
+    except (OSError, ValueError, ValidationError) as error:
+        raise RecordError(
+            f"{path.name} of records/{usecase}/{kind} cannot be read ({type(error).__name__}): "
+            "restore the file from a backup; the entries before it are whole."
+        ) from error
+
+
+def all_of(usecase: str, kind: str, model: type[Record]) -> list[Record]:
+    """Return every entry, oldest first.
+
+    Raises
+    ------
+    RecordError
+        If one cannot be read, or a number is missing: a history with a hole is none.
+    """
+    found = numbers(usecase, kind)
+    for position, number in enumerate(found, 1):
+        if position != number:
+            raise RecordError(
+                f"Record {position} of {usecase}/{kind} is missing: restore the file from a backup."
+            )
+    return [read(usecase, kind, number, model) for number in found]
+
+
+def newest(usecase: str, kind: str, model: type[Record]) -> Record | None:
+    """Return the last entry, or None if there is none. Errors as in `read`."""
+    found = numbers(usecase, kind)
+    return read(usecase, kind, found[-1], model) if found else None
