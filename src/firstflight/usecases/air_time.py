@@ -17,7 +17,8 @@ from firstflight.drops import Drops
 from firstflight.state import States, by_date
 from firstflight.usecase import FeatureSet, Lookup, UseCase
 from firstflight.usecases import flights
-from firstflight.usecases.nyc import FLIGHTS, WEATHER
+from firstflight.usecases.nyc import CONSTANTS, FLIGHTS, WEATHER
+from firstflight.usecases.nyc_accidents import ACCIDENTS, INCIDENTS
 
 STATE = "route_air_7d"
 STATE_DAYS = 7
@@ -132,4 +133,7 @@ usecase = UseCase(
     requests=flights.requests,
     labels=labels,
     naive=naive,
+    constants=CONSTANTS,
+    accidents=ACCIDENTS,
+    incidents=INCIDENTS,
 )

@@ -18,7 +18,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from firstflight.drops import Drops
 from firstflight.usecase import FeatureSet, Lookup, UseCase
-from firstflight.usecases.nyc import FLIGHTS, WEATHER
+from firstflight.usecases.nyc import CONSTANTS, FLIGHTS, WEATHER
+from firstflight.usecases.nyc_accidents import ACCIDENTS, INCIDENTS
 
 LATE_MINUTES = 15  # the US Department of Transportation's definition of a late arrival
 LEAD_HOURS = 2  # predictions are asked this long before the scheduled departure
@@ -259,4 +260,7 @@ usecase = UseCase(
     requests=requests,
     labels=labels,
     naive=naive,
+    constants=CONSTANTS,
+    accidents=ACCIDENTS,
+    incidents=INCIDENTS,
 )

@@ -49,3 +49,6 @@ WEATHER = Source(
     timezone="America/New_York",
     first_month="2013-01",
 )
+
+CONSTANTS = {"distance": ("origin", "dest")}
+"""Fields that depend on nothing but others: a route's length does not change."""
