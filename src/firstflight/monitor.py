@@ -233,6 +233,7 @@ def weekly(
     max_age_days: int,
     joined: pd.DataFrame | None = None,
     naive: ArrayLike | None = None,
+    found: Sequence[Finding] = (),
 ) -> Watched:
     """Ask the three questions about one week of one release.
 
@@ -255,6 +256,12 @@ def weekly(
         How old the state behind an answer may be.
     joined, naive : DataFrame and array_like of shape (n_rows,), optional
         As in `labelled_window`; both or neither.
+    found : sequence of Finding, optional
+        What was found of the same week elsewhere: of traffic and outcomes (`firstflight.contract`).
+
+    Returns
+    -------
+    Watched
 
     Raises
     ------
@@ -268,6 +275,7 @@ def weekly(
         )
     expected = profile(reference, usecase, feature_version)
     findings = contract_checks(current, expected, previous, rules.alerts, max_age_days=max_age_days)
+    findings += found
     day = pd.to_datetime(current["date"])
     first_day, last_day = day.min().date(), day.max().date()
     drift, run = drift_report(

@@ -594,9 +594,10 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
     live = registry.load(usecase.name, "live")
     week = dt.timedelta(days=6)
     rules = process.load()
-    weeks = rules.usecase(usecase.name).alerts.performance_weeks
+    alerts = rules.usecase(usecase.name).alerts
+    weeks = max(alerts.performance_weeks, 2)
     joined = predictions.joined(
-        usecase, drops, last_day - dt.timedelta(days=7 * max(weeks, 2) - 1), last_day
+        usecase, drops, last_day - dt.timedelta(days=7 * weeks - 1), last_day
     )
     joined = joined[joined["role"].isin(("live", "candidate"))]
     answered = joined[joined["version"] == live.version].reset_index(drop=True)
@@ -614,6 +615,13 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
         max_age_days=rules.state.max_age_days,
         joined=answered,
         naive=usecase.naive(drops, answered) if len(answered) else None,
+        found=[
+            # All that was asked, whichever release answered: a canary takes requests from live.
+            *contract.traffic_checks(
+                joined.drop_duplicates(list(usecase.key))["date"], last_day, alerts
+            ),
+            *contract.outcome_checks(usecase, drops, alerts, last_day=last_day),
+        ],
     )
     stem = workspace.current().reports / f"{usecase.name}-{watched.result.last_day}"
     for name, run in watched.runs.items():

@@ -29,7 +29,7 @@ Change = Callable[[pd.Series], pd.Series]
 
 
 def changed(
-    source: str, columns: tuple[str, ...], change: Change, what: str, **how: int
+    source: str, columns: tuple[str, ...], change: Change, what: str, days: int = 7
 ) -> Accident:
     """Return a fault that changes columns of one upstream table.
 
@@ -43,8 +43,8 @@ def changed(
         ``change(values)`` returns the values as they come now.
     what : str
         What happened, for people.
-    **how : int
-        ``days``, as in `Accident`.
+    days : int, default=7
+        As in `Accident`.
     """
 
     def damage(name: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def changed(
             return rows
         return rows.assign(**{c: change(rows[c]).astype(rows[c].dtype) for c in columns})
 
-    return Accident(what, drops=damage, **how)
+    return Accident(what, drops=damage, days=days)
 
 
 def half_of_the_flights(name: str, rows: pd.DataFrame) -> pd.DataFrame:
