@@ -37,6 +37,7 @@ WEEK = dt.timedelta(days=7)
 OUTCOME_DAYS = 2  # the newest days whose outcomes are known; one day of bad weather is no fault
 OUTCOME_BASE_DAYS = 28  # the days before them
 OUTCOME_BASE_LEAST = 7  # fewer days than this are nothing to compare with
+NORMAL_50 = 1.349  # the interquartile range of a normal distribution of standard deviation 1
 NORMAL_90 = 3.290  # the 5-95% range of a normal distribution of standard deviation 1
 
 Kind = Literal["contract", "state"]
@@ -98,12 +99,16 @@ class ColumnProfile:
         Its values, for a category.
     grid : Grid or None
         Its values, for a number that takes few.
+    middle, spread : float
+        Median and robust standard deviation, for a number; missing without values or spread.
     """
 
     null_share: float
     varies: bool
     categories: frozenset[str] | None
     grid: Grid | None = None
+    middle: float = float("nan")
+    spread: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -160,14 +165,18 @@ def profile(reference: pd.DataFrame, usecase: UseCase, feature_version: int) -> 
     for name in features.columns:
         values = reference[name]
         categories, varies, known = None, False, None
+        middle = spread = float("nan")
         if name in features.categorical:
             categories = frozenset(values.dropna().astype(str))
         else:
             low, high = values.quantile([0.25, 0.75])
             varies = bool(high > low)
+            middle, spread = middle_and_spread(values)
             # Rates and means take another set of values each day: state has no grid.
             known = None if name in features.state_columns else grid(values)
-        columns[name] = ColumnProfile(float(values.isna().mean()), varies, categories, known)
+        columns[name] = ColumnProfile(
+            float(values.isna().mean()), varies, categories, known, middle, spread
+        )
     return Profile(
         columns,
         features.state_columns,
@@ -227,12 +236,34 @@ def inputs(requests: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     return requests.join(features[[name for name in features if name not in requests]])
 
 
-def shift_vs_previous(current: pd.Series, previous: pd.Series) -> float:
-    """Return how far the median moved, in robust standard deviations of the previous values.
+def middle_and_spread(values: pd.Series) -> tuple[float, float]:
+    """Return the median and the robust standard deviation of a column.
 
     The spread is the larger of the interquartile range and the 5-95% range, each divided by its
     value for a normal distribution of standard deviation 1 (1.349 and 3.290): a column that is
     mostly one value still has one.
+
+    Parameters
+    ----------
+    values : Series of float, shape (n_rows,)
+
+    Returns
+    -------
+    middle, spread : float
+        Both in the unit of the values; `spread` is missing if it would be 0.
+
+    Examples
+    --------
+    >>> middle_and_spread(pd.Series(np.arange(101.0)))[0]
+    50.0
+    """
+    q05, q25, q50, q75, q95 = values.quantile([0.05, 0.25, 0.5, 0.75, 0.95])
+    spread = max((q75 - q25) / NORMAL_50, (q95 - q05) / NORMAL_90)
+    return float(q50), float(spread) if spread > 0 else float("nan")
+
+
+def shift_vs_previous(current: pd.Series, previous: pd.Series) -> float:
+    """Return how far the median moved, in robust standard deviations of the previous values.
 
     Parameters
     ----------
@@ -250,9 +281,8 @@ def shift_vs_previous(current: pd.Series, previous: pd.Series) -> float:
     >>> round(shift_vs_previous((fahrenheit - 32) / 1.8, fahrenheit), 1)
     6.6
     """
-    q05, q25, q50, q75, q95 = previous.quantile([0.05, 0.25, 0.5, 0.75, 0.95])
-    spread = max((q75 - q25) / 1.349, (q95 - q05) / NORMAL_90)
-    return float(abs(current.median() - q50) / spread) if spread > 0 else float("nan")
+    middle, spread = middle_and_spread(previous)
+    return float(abs(current.median() - middle) / spread)
 
 
 def contract_checks(
@@ -272,7 +302,8 @@ def contract_checks(
     (whole knots, a list of distances) takes others in another unit, and the reference knows them.
     A field that depends on others only, as a distance on its two ends, must not change. Any other
     number is held against the previous week and not against the reference: a season moves a column
-    far from the reference, and little in a week.
+    far from the reference, and little in a week. State is held against both, with a wide limit for
+    the reference: a week before may have the same wrong unit.
 
     Parameters
     ----------
@@ -421,6 +452,17 @@ def _numbers(
         only = values.iloc[0]
         text = f"{name} is {only:g} in every request: ask upstream what this default stands for."
         yield kind, "constant_column", name, only, only, text
+    limit = rules.state_shift_max
+    if (
+        kind == "state"
+        and (far := abs(values.median() - expected.middle) / expected.spread) > limit
+    ):
+        yield (
+            *(kind, "state_shift", name, far, limit),
+            f"The median of {name} is {values.median():.4g}, in the reference it is "
+            f"{expected.middle:.4g}: {far:.1f} robust standard deviations, allowed are {limit:g}; "
+            "find out whether its unit changed, and publish its state again.",
+        )
     shift = float("nan") if previous is None else shift_vs_previous(values, previous.dropna())
     limit = rules.shift_vs_previous_columns.get(name, rules.shift_vs_previous_max)
     if previous is not None and shift > limit:
@@ -537,7 +579,7 @@ def traffic_checks(
     list of Finding
         None or one.
     """
-    counts = pd.to_datetime(dates).dt.normalize().value_counts()
+    counts = dates.dt.normalize().value_counts()
     judged = pd.date_range(end=pd.Timestamp(last_day), periods=days)
     now = counts.reindex(judged, fill_value=0).astype(float)
     before = counts.reindex(judged - WEEK, fill_value=0).to_numpy(dtype=float)
@@ -591,13 +633,37 @@ def outcome_checks(
     yesterday = drops.today - dt.timedelta(days=1)
     last = min(last_day or yesterday, yesterday)
     first = last - dt.timedelta(days=OUTCOME_DAYS + OUTCOME_BASE_DAYS - 1)
-    broken: list[_Broken] = []
-    for source in usecase.sources.values():
-        if source.outcomes:
-            rows = drops.read(source.name, first, last, lookback=True)
-            for column in source.outcomes:
-                broken += _outcome(rows["date"], rows[column], last, rules)
-    return _findings(broken, rules)
+    return [
+        finding
+        for source in usecase.sources.values()
+        if source.outcomes
+        for rows in [drops.read(source.name, first, last, lookback=True)]
+        for column in source.outcomes
+        for finding in outcome_findings(rows, column, last, rules)
+    ]
+
+
+def outcome_findings(
+    rows: pd.DataFrame, column: str, last: dt.date, rules: AlertRules
+) -> list[Finding]:
+    """Return every promise about one outcome that the two days up to `last` break.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``date`` and the outcome, of 30 days to `last`.
+    column : str
+        The outcome.
+    last : date
+        The newest day with outcomes.
+    rules : AlertRules
+
+    Returns
+    -------
+    list of Finding
+        None or one: after the first nothing else about the column can be trusted.
+    """
+    return _findings(_outcome(rows["date"], rows[column], last, rules), rules)
 
 
 def _outcome(

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
+from scipy.stats import wasserstein_distance
 
 from firstflight.contract import as_numbers
 from firstflight.process import AlertRules, Metric
@@ -53,6 +55,36 @@ class DriftSummary(_Record):
     share: float
     prediction: ColumnDrift | None
     skipped: tuple[str, ...]
+
+
+def distance(reference: pd.Series, current: pd.Series) -> float:
+    """Return how far the numbers of a column are from a reference, as `drift_report` does.
+
+    The same score as Evidently's, in milliseconds instead of seconds: for many weeks at once. All
+    rows count, where a report reads at most `SAMPLE_ROWS` of them.
+
+    Parameters
+    ----------
+    reference, current : Series of float
+        Any lengths; missing values are left out.
+
+    Returns
+    -------
+    float
+        Wasserstein distance in standard deviations of the reference; missing if a side has no
+        value or the reference no spread.
+
+    Examples
+    --------
+    >>> reference = pd.Series([-1.0, 1.0])
+    >>> distance(reference, reference + 3)
+    3.0
+    """
+    then, now = reference.dropna(), current.dropna()
+    spread = float(np.std(then)) if len(then) else 0.0
+    if now.empty or not spread > 0:
+        return float("nan")
+    return float(wasserstein_distance(then, now) / spread)
 
 
 def drift_report(

@@ -214,6 +214,7 @@ class AlertRules(IntervalRules):
     outcome_scale_max: Factor
     outcome_shift_max: Positive
     state_missing_share_max: Share
+    state_shift_max: Positive
     shift_vs_previous_max: Positive
     shift_vs_previous_columns: Annotated[
         dict[str, Positive], Field(description="a table of column = a number above 0")
