@@ -3,14 +3,14 @@
 `rule_list` says which rules there are. `measure` replays the days that have landed and the faults
 that the use case brings (`firstflight.usecase.Accident`), and counts:
 
-- **False alarms**: quiet weeks and quiet mornings on which a rule fires. Quiet is a week that holds
-  no known incident of the data (``usecase.incidents``); for a morning, the 14 days that it looks at.
+- **False alarms**: quiet weeks and mornings on which a rule fires. A week is quiet if it holds no
+  known incident of the data (``usecase.incidents``), a morning if its last 14 days hold none.
   A rule about a release's answers fires falsely in a week in which the release is not worse than
   the naive guess.
 - **What is found**: accidents of a week, by the weekly monitor; accidents of the two newest days,
   by the preflight of a rollback; weeks in which a release lost to the naive guess.
-- **Controls**: for every rule a case in which it must fire, its clean twin in which it must not, and
-  whether the two differ at all.
+- **Controls**: for every rule a case in which it must fire, its clean twin in which it must not,
+  and whether the two differ at all.
 
 Rules about inputs need the drops alone; rules about answers need releases, whose answers are made
 again from the drops (`firstflight.predictions.replay`). Nothing is written.
@@ -53,6 +53,7 @@ RULES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("constant_column", "contract", ()),
     ("changed_constant", "contract", ("changed_constant_share_max",)),
     ("shift_vs_previous", "contract", ("shift_vs_previous_max", "shift_vs_previous_columns")),
+    ("scale_vs_previous", "contract", ("scale_vs_previous_max",)),
     ("row_count", "contract", ("daily_rows_factor_max",)),
     ("outcome_missing", "contract", ("outcome_null_share_max",)),
     ("outcome_infinite", "contract", ()),
@@ -69,6 +70,7 @@ RULES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 """Every rule that can raise an alert. One without a setting allows nothing at all."""
 
 OF_ANSWERS = ("performance", "prediction_drift", "feature_drift")
+FIRES_LOSING, FIRES_GOOD = "losing weeks on which it fires", "good weeks on which it fires"
 ROLLING = "prediction_drift, rolling reference"
 
 
@@ -630,13 +632,11 @@ def _releases_table(weeks: pd.DataFrame) -> pd.DataFrame:
                 {
                     "release": release,
                     "rule": rule,
-                    "losing weeks on which it fires": f"{(fired & losing).sum()} of {losing.sum()}",
-                    "good weeks on which it fires": f"{(fired & ~losing).sum()} of {(~losing).sum()}",
+                    FIRES_LOSING: f"{(fired & losing).sum()} of {losing.sum()}",
+                    FIRES_GOOD: f"{(fired & ~losing).sum()} of {(~losing).sum()}",
                 }
             )
-    columns = ["release", "rule"]
-    columns += [f"{kind} weeks on which it fires" for kind in ("losing", "good")]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=["release", "rule", FIRES_LOSING, FIRES_GOOD])
 
 
 def _rules_table(
@@ -770,7 +770,7 @@ def _input_cases(days: Replayed) -> Iterator[_Case]:
             clean,
             ask,
         )
-    for name, given in expected.constants.items():
+    for name in expected.constants:
         other = clean[name] + 1
         yield "changed_constant", f"{name} one more", clean.assign(**{name: other}), clean, ask
     for name in [n for n in numbers if expected.columns[n].varies][:1]:
@@ -780,6 +780,9 @@ def _input_cases(days: Replayed) -> Iterator[_Case]:
         _, spread = contract.middle_and_spread(previous[name])
         moved = clean.assign(**{name: clean[name] + 2 * limit * spread})
         yield "shift_vs_previous", f"{name} moved by twice the limit", moved, clean, ask
+        center, factor = clean[name].median(), 2 * alerts.scale_vs_previous_max
+        wider = clean.assign(**{name: center + (clean[name] - center) * factor})
+        yield "scale_vs_previous", f"{name} spread by twice the limit", wider, clean, ask
     for name in expected.state_columns[:1]:
         gone = clean.assign(**{name: clean[name].mask(part)})
         yield "state_missing", f"half of {name} missing", gone, clean, ask
@@ -824,14 +827,12 @@ def _answer_cases(days: Replayed) -> Iterator[_Case]:
     rows = usecase.requests(drops, first, last)
     rows["naive"] = usecase.naive(drops, rows)
     rows = rows.merge(usecase.labels(drops, first, last), on=list(usecase.key))
-    rng = np.random.default_rng(alerts.seed)
-    # A release that knows half of what is to be known: between the naive guess and the outcome.
-    right = 0.5 * rows["naive"] + 0.5 * rows["label"] + 0 * rng.random(len(rows))
-    right = right - right.mean() + rows["label"].mean()
-    off = right + 3 * alerts.calibration_max + (rows["naive"] - rows["label"]).abs().mean()
+    # Half way from the naive guess to the outcome, and as far on its other side.
+    right = (rows["naive"] + rows["label"]) / 2
+    wrong = 2 * rows["naive"] - rows["label"]
+    high = right + 3 * alerts.calibration_max
     if usecase.kind == "classification":
-        right, off = right.clip(0.01, 0.99), off.clip(0.01, 0.99)
-        off = off.mask(rows["label"] == 1, 1 - off)  # sure of the wrong thing
+        wrong, high = wrong.clip(0.01, 0.99), high.clip(0.01, 0.99)
 
     def judge(joined: pd.DataFrame) -> set[str]:
         found = monitor.performance(joined, joined["naive"], alerts, metric)
@@ -839,11 +840,10 @@ def _answer_cases(days: Replayed) -> Iterator[_Case]:
         return {alert.rule for alert in made}
 
     clean = rows.assign(prediction=right)
-    sure = right + (3 if usecase.kind == "regression" else 1) * 3 * alerts.calibration_max
-    shifted = rows.assign(prediction=sure.clip(0, 1) if usecase.kind == "classification" else sure)
-    yield "worse_than_naive", "answers that are wrong", rows.assign(prediction=off), clean, judge
-    yield "miscalibrated", "answers that are too high", shifted, clean, judge
+    yield "worse_than_naive", "wrong answers", rows.assign(prediction=wrong), clean, judge
+    yield "miscalibrated", "answers too high", rows.assign(prediction=high), clean, judge
 
+    rng = np.random.default_rng(alerts.seed)
     reference = pd.DataFrame({"x": rng.normal(size=4000), drift.PREDICTION: rng.normal(size=4000)})
 
     def compare(current: pd.DataFrame) -> set[str]:

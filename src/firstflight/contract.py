@@ -285,6 +285,29 @@ def shift_vs_previous(current: pd.Series, previous: pd.Series) -> float:
     return float(abs(current.median() - middle) / spread)
 
 
+def scale_vs_previous(current: pd.Series, previous: pd.Series) -> float:
+    """Return the factor between the 5-95% ranges of two samples of a column, 1 or more.
+
+    Parameters
+    ----------
+    current, previous : Series of float
+        Values of one column, of any lengths.
+
+    Returns
+    -------
+    float
+        Without a unit; missing if a side has no range.
+
+    Examples
+    --------
+    >>> percent = pd.Series(np.linspace(30.0, 90.0, 101))
+    >>> round(scale_vs_previous(percent / 100, percent))
+    100
+    """
+    now, before = (values.quantile(0.95) - values.quantile(0.05) for values in (current, previous))
+    return float(max(now / before, before / now)) if now > 0 and before > 0 else float("nan")
+
+
 def contract_checks(
     current: pd.DataFrame,
     reference: Profile,
@@ -302,7 +325,8 @@ def contract_checks(
     (whole knots, a list of distances) takes others in another unit, and the reference knows them.
     A field that depends on others only, as a distance on its two ends, must not change. Any other
     number is held against the previous week and not against the reference: a season moves a column
-    far from the reference, and little in a week. State is held against both, with a wide limit for
+    far from the reference, and little in a week; how wide it spreads must not change by an order of
+    magnitude either. State is held against both, with a wide limit for
     the reference: a week before may have the same wrong unit.
 
     Parameters
@@ -472,6 +496,14 @@ def _numbers(
             f"{previous.median():.4g}: {shift:.1f} robust standard deviations, allowed are "
             f"{limit:g}; ask upstream whether its unit or clock changed.",
         )
+    elif previous is not None and expected.varies:
+        scale, limit = scale_vs_previous(values, previous.dropna()), rules.scale_vs_previous_max
+        if scale > limit:
+            yield (
+                *(kind, "scale_vs_previous", name, scale, limit),
+                f"The spread of {name} differs from that of a week ago by a factor of {scale:.3g}, "
+                f"allowed are {limit:g}; ask upstream whether its unit changed.",
+            )
 
 
 def _off_grid(values: pd.Series, known: Grid, rules: AlertRules) -> Iterator[_Broken]:
@@ -500,12 +532,11 @@ def _constants(
     fields = [column, *given]
     if not all(field in side for side in (current, previous) for field in fields):
         return  # a request without them is refused, and a column that is gone is said elsewhere
-    known = previous[fields].dropna().drop_duplicates().assign(known=True)
-    now = current[fields].dropna()
+    known, now = previous[fields].dropna(), current[fields].dropna()
     now = now[_row_keys(now, given).isin(_row_keys(known, given))]
     if now.empty:
         return
-    changed = now[now.merge(known, on=fields, how="left")["known"].isna().to_numpy()]
+    changed = now[~_row_keys(now, fields).isin(_row_keys(known, fields))]
     share, limit = len(changed) / len(now), rules.changed_constant_share_max
     if share > limit:
         example = changed.iloc[0]

@@ -219,6 +219,7 @@ class AlertRules(IntervalRules):
     shift_vs_previous_columns: Annotated[
         dict[str, Positive], Field(description="a table of column = a number above 0")
     ]
+    scale_vs_previous_max: Factor
     prediction_drift_max: Positive
     feature_drift_max: Positive
     performance_margin: NotNegative
