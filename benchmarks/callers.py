@@ -46,10 +46,17 @@ class Outcome:
 
 
 class Caller:
-    """One connection that is kept open."""
+    """One connection that is kept open.
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    Parameters
+    ----------
+    port : int
+    headers : str
+        Header lines to send, each with its line end.
+    """
+
+    def __init__(self, port: int, headers: str = HEADERS) -> None:
+        self.port, self.headers = port, headers
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
 
@@ -60,7 +67,7 @@ class Caller:
                 "127.0.0.1", self.port, limit=1 << 26
             )
         assert self.reader is not None
-        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\n{HEADERS}"
+        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\n{self.headers}"
         self.writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
         lines = (await self.reader.readuntil(b"\r\n\r\n")).lower()
         status = int(lines.split(b" ", 2)[1])

@@ -10,6 +10,7 @@ answer on the reference rows before it uses a translation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,11 +118,11 @@ def _arithmetic(step: Any, columns: list[str]) -> Block | None:
             fill = np.asarray(part.statistics_, dtype=float)
             if np.isnan(fill).any() or not _is_nan(part.missing_values):
                 return None  # it would drop columns, or takes another number for a missing one
-            work.append(lambda block, fill=fill: np.where(np.isnan(block), fill, block))
+            work.append(partial(_filled, fill))
         elif type(part) is StandardScaler:
             mean = part.mean_ if part.with_mean else 0.0
             scale = part.scale_ if part.with_std else 1.0
-            work.append(lambda block, mean=mean, scale=scale: (block - mean) / scale)
+            work.append(partial(_scaled, mean, scale))
         else:
             return None
 
@@ -132,6 +133,14 @@ def _arithmetic(step: Any, columns: list[str]) -> Block | None:
         return block
 
     return compute
+
+
+def _filled(fill: np.ndarray, block: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(block), fill, block)
+
+
+def _scaled(mean: Any, scale: Any, block: np.ndarray) -> np.ndarray:
+    return (block - mean) / scale
 
 
 def _is_nan(value: Any) -> bool:
