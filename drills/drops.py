@@ -1,4 +1,4 @@
-"""Drops of every bad kind: refused with a sentence, nothing changed, and the right one lands.
+"""Drops of every bad kind: each is refused with a sentence, and the right one lands.
 
 Two sorts. A *damaged* file is one that upstream did not write: bytes changed on the way. A *wrong*
 one upstream wrote so, checksum and all. Either may come for any source and month.

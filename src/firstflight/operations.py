@@ -18,7 +18,9 @@ import pandas as pd
 
 from firstflight import (
     clock,
+    contract,
     deployments,
+    files,
     gate,
     history,
     judgements,
@@ -125,7 +127,7 @@ def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
         on=list(usecase.key),
     )
     rules = process.load().usecase(usecase.name)
-    verdict = gate.judge(rows, rules.metric, rules.gate, budgets(candidate))
+    verdict = gate.judge(rows, rules.metric, rules.gate, budgets(candidate), today=drops.today)
     _settle(usecase.name)
     judgements.record_verdict(usecase.name, version, against, verdict)
     return verdict
@@ -571,7 +573,16 @@ def _problem(usecase: UseCase, version: str) -> str:
 def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.MonitorResult:
     """Check the live release's week that ends on `last_day`: contract, drift, performance.
 
-    The inputs are those of the prediction log: what the service was really asked.
+    The inputs are those of the prediction log: what the service was really asked. The result and
+    Evidently's pages are written to the workspace's reports, as ``<use case>-<last day>...``.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        What is known today: the labels that have come.
+    last_day : date
+        The last of the week's seven days.
     """
     live = registry.load(usecase.name, "live")
     week = dt.timedelta(days=6)
@@ -586,7 +597,8 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
     day = inputs["date"].dt.date
     current = inputs[day >= last_day - week]
     previous = inputs[(day < last_day - week) & (day >= last_day - dt.timedelta(days=13))]
-    return monitor.weekly(
+    reports = workspace.current().reports
+    result = monitor.weekly(
         current,
         None if previous.empty else previous,
         live.reference,
@@ -596,14 +608,18 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
         max_age_days=rules.state.max_age_days,
         joined=answered,
         naive=usecase.naive(drops, answered) if len(answered) else None,
+        pages=reports,
     )
+    name = f"{usecase.name}-{result.last_day}.json"
+    files.write(reports / name, result.model_dump_json(indent=1) + "\n")
+    return result
 
 
 def _inputs(live: Release, answered: pd.DataFrame) -> pd.DataFrame:
     store = Store(live.usecase.name, live.feature_version, process.load().state.max_age_days)
     requests = answered[list(live.usecase.request.model_fields)]
     features = live.features(requests, store)
-    return monitor.inputs(requests, features).assign(
+    return contract.inputs(requests, features).assign(
         prediction=answered["prediction"].astype(float),
         state_age_days=answered["state_age_days"].astype(float),
     )

@@ -9,9 +9,7 @@ every answer must be the same and by that release.
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import time
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -23,36 +21,19 @@ from firstflight import (
     deployments,
     history,
     locks,
-    monitor,
     predictions,
-    process,
     records,
-    registry,
-    snapshot,
 )
 from firstflight.drops import Drops
-from firstflight.errors import DropError, FirstFlightError, RollbackRefused, StateError
-from firstflight.release import Release, as_json_rows
-from firstflight.state import States, Store, Values
+from firstflight.errors import RollbackRefused
+from firstflight.preflight import WEEK, Question, preflight
+from firstflight.release import as_json_rows
 from firstflight.usecase import UseCase
 
 N_PROOF = 200
 FROZEN_DAYS = 90  # how far back to look for answers of the old release
-WEEK = dt.timedelta(days=7)
-DAY = dt.timedelta(days=1)
 FROZEN, PROOFS = "frozen", "proofs"  # kinds of records
 NOT_ASKED = ("version", "role", "prediction", "feature_version", "state_age_days")
-NEW_DAYS = 2  # one day is too few for a median of the weather
-
-
-class Check(BaseModel):
-    """One question of the preflight, and its answer."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    ok: bool
-    sentence: str
 
 
 class Proof(BaseModel):
@@ -135,166 +116,9 @@ class Rollback(BaseModel):
     left: str
     restored: str
     forced: bool
-    preflight: tuple[Check, ...]
+    preflight: tuple[Question, ...]
     proof: Proof | None
     entry: int
-
-
-def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = None) -> list[Check]:
-    """Ask every question whose "no" would make the old release worse than the bad one.
-
-    Parameters
-    ----------
-    target : str
-        The version to go back to.
-    drops : Drops
-        Today's upstream.
-    url : str, optional
-        The service that is to serve it; with one, it is asked too.
-
-    Returns
-    -------
-    list of Check
-        ``release``: it is what was saved. ``snapshot``: it could be trained again. ``state``: its
-        feature version has state that is young enough, and covers what was asked in the last week.
-        ``upstream``: the last week fits its contract and does not jump against the week before.
-        ``service``: the service would take it.
-    """
-    rules = process.load()
-    tags = registry.tags(usecase.name, target)
-    version = int(tags["feature_version"])
-    store = Store(usecase.name, version, rules.state.max_age_days)
-    loaded: list[Release] = []
-
-    def release_whole() -> str:
-        loaded.append(registry.load(usecase.name, target))
-        return (
-            "files, types, environment, feature code and frozen answers are those that were saved"
-        )
-
-    def snapshot_there() -> str:
-        rows = snapshot.load(tags["snapshot"]).manifest["rows"]["labels"]
-        return f"training snapshot {tags['snapshot']} is whole ({rows} rows)"
-
-    @functools.cache
-    def findings() -> list[monitor.Finding]:
-        try:
-            at = store.at(drops.today)
-        except StateError:
-            at = None  # for the question about state to say
-        return last_week(loaded[0], drops, at[1] if at else {})
-
-    def state_there() -> str:
-        at = store.at(drops.today)
-        publish = f"publish it first (`firstflight state --feature-version {version}`)"
-        if at is None:
-            raise RollbackRefused(
-                f"feature version {version} has no state that is at most "
-                f"{rules.state.max_age_days} days old on {drops.today}: {publish}"
-            )
-        try:
-            broken = [f for f in findings() if f.kind == "state"] if loaded else []
-        except DropError:
-            broken = []  # for the question about upstream to say
-        if broken:
-            raise RollbackRefused(
-                f"the state of feature version {version} of {at[0]} does not cover what was asked "
-                f"in the last 7 days: {broken[0].sentence}"
-            )
-        return f"feature version {version} has state of {at[0]}"
-
-    def upstream_fits() -> str:
-        if not loaded:
-            raise RollbackRefused("not asked, for the release that it must fit cannot be loaded")
-        broken = [f for f in findings() if f.kind == "contract"]
-        if broken:
-            raise RollbackRefused(
-                "the last 7 days of upstream data break the release's contract (broken promises: "
-                f"{len(broken)}); first: {broken[0].sentence}"
-            )
-        return "the last 7 days of upstream data fit its contract"
-
-    def service_follows() -> str:
-        assert url is not None
-        try:
-            reply = httpx.post(f"{url}/status", json={}, timeout=10).raise_for_status()
-        except httpx.HTTPError as error:
-            raise RollbackRefused(
-                f"the service at {url} does not answer ({type(error).__name__}): start it, or "
-                "leave out the url to switch without a proof"
-            ) from error
-        return _service_takes(reply.json(), usecase.name, target)
-
-    questions: dict[str, Callable[[], str]] = {
-        "release": release_whole,
-        "snapshot": snapshot_there,
-        "state": state_there,
-        "upstream": upstream_fits,
-    }
-    if url is not None:
-        questions["service"] = service_follows
-    checks = []
-    for name, question in questions.items():
-        try:
-            checks.append(Check(name=name, ok=True, sentence=question()))
-        except FirstFlightError as error:
-            checks.append(Check(name=name, ok=False, sentence=str(error)))
-    return checks
-
-
-def last_week(release: Release, drops: Drops, state: Values) -> list[monitor.Finding]:
-    """Return what a release's contract says of the last 7 days of requests, today among them.
-
-    The week is held against the week before it. A unit that changed last night does not move the
-    median of a week, so the last two days are also held against the seven before them, for jumps
-    alone: gaps of two days are ordinary. A change that is eight days old is on both sides and is
-    not found here; the weekly monitor has paged by then.
-
-    Of the 332 mornings from February to December 2013 this says no on 18: nine days of real faults,
-    three of the Thanksgiving timetable, six of odd weather.
-
-    Parameters
-    ----------
-    state : Values
-        The state of today. The requests are given it as if they came now: what the release would
-        have had on their own days does not matter any more.
-    """
-    first = drops.today - 2 * WEEK + DAY
-    requests = release.usecase.requests(drops, first, drops.today)
-    states = States({day.date(): state for day in pd.date_range(first, drops.today)})
-    inputs = monitor.inputs(requests, release.features(requests, states))
-    age = (pd.Timestamp(drops.today) - inputs["date"]).dt.days
-    expected = monitor.profile(release.reference, release.usecase, release.feature_version)
-    rules = process.load().usecase(release.usecase.name).alerts
-    week = monitor.contract_checks(inputs[age < 7], expected, inputs[age >= 7], rules)
-    newest = monitor.contract_checks(
-        inputs[age < NEW_DAYS], expected, inputs[(age >= NEW_DAYS) & (age < NEW_DAYS + 7)], rules
-    )
-    said = {(finding.rule, finding.column) for finding in week}
-    return week + [
-        finding
-        for finding in newest
-        if (finding.kind, finding.rule) == ("contract", "shift_vs_previous")
-        and (finding.rule, finding.column) not in said
-    ]
-
-
-def _service_takes(status: dict, usecase: str, target: str) -> str:
-    """Return how ready a service is for a release, from what it says of itself."""
-    if status["usecase"] != usecase:
-        raise RollbackRefused(
-            f"the service answers for {status['usecase']}: give that of {usecase}"
-        )
-    if not status["registry_reachable"]:
-        raise RollbackRefused(
-            "the service does not reach the registry, so it would not see the switch: mend that, "
-            "or leave out the url to switch the registry alone"
-        )
-    if target in status["refused"]:
-        raise RollbackRefused(f"the service refuses version {target}: {status['refused'][target]}")
-    held = {about["version"] for about in status["releases"].values()}
-    where = "holds it in memory" if target in held else "will load it"
-    return f"the service follows the registry and {where}"
 
 
 def frozen_requests(usecase: UseCase, version: str, today: dt.date) -> pd.DataFrame:
@@ -331,7 +155,7 @@ def prove(
     n, begun = len(frozen), time.perf_counter()
     if frozen.empty:
         return Proof(n=0, problem=f"no request is known that version {version} answered as live")
-    with httpx.Client(base_url=url, timeout=timeout) as http:
+    with httpx.Client(base_url=url, timeout=timeout, trust_env=False) as http:
         try:
             while (held := _live(http)) != version:
                 if time.perf_counter() - begun > timeout:
@@ -400,9 +224,10 @@ def rollback(
     if not reason.strip():
         raise RollbackRefused(f"A rollback of {usecase.name} needs a reason: say what was seen.")
     with locks.writing("rollback"):
-        deployments.settle(usecase.name)
+        begun = deployments.settle(usecase.name)  # cut off, and finished now
         entry = history.newest(usecase.name)
-        if entry is None or not _to_be_proven(usecase.name, entry, url):
+        mine = entry is not None and entry.action == "rollback" and entry == begun
+        if entry is None or not (mine or _to_be_proven(usecase.name, entry, url)):
             entry = _switch(usecase, drops, reason=reason, by=by, url=url, force=force)
     proof = None
     if url is not None:
@@ -414,7 +239,7 @@ def rollback(
         left=entry.details["left"],
         restored=entry.after["live"],
         forced=entry.details["forced"],
-        preflight=tuple(Check.model_validate(check) for check in entry.details["preflight"]),
+        preflight=tuple(Question.model_validate(check) for check in entry.details["preflight"]),
         proof=proof,
         entry=entry.n,
     )

@@ -22,6 +22,7 @@ from firstflight import (
     history,
     operations,
     predictions,
+    preflight,
     records,
     registry,
     rollback,
@@ -135,7 +136,7 @@ def snapshot_file():
 
 
 def asked(upstream=None, url=None):
-    found = rollback.preflight(FLIGHTS, GOOD, upstream or landed(), url)
+    found = preflight.preflight(FLIGHTS, GOOD, upstream or landed(), url)
     return {check.name: check for check in found}
 
 
@@ -281,9 +282,9 @@ SAID = {
     ],
 )
 def test_a_service_that_would_not_take_the_release_is_found(change, words):
-    assert "will load it" in rollback._service_takes(SAID, "flights", GOOD)
+    assert "will load it" in preflight.service_takes(SAID, "flights", GOOD)
     with pytest.raises(RollbackRefused, match=words):
-        rollback._service_takes(SAID | change, "flights", GOOD)
+        preflight.service_takes(SAID | change, "flights", GOOD)
 
 
 # --- refused ------------------------------------------------------------------------------------
