@@ -9,6 +9,7 @@ original answered; its addresses are written anew when it is opened (see `firstf
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
@@ -157,7 +158,7 @@ def _unpack(file: Path, scratch: Path) -> dict[str, Any]:
     """Unpack an archive into a folder, verify it, and return its manifest."""
     manifest: dict[str, Any] | None = None
     try:
-        with tarfile.open(file, "r:gz") as archive:
+        with gzip.open(file) as packed, tarfile.open(fileobj=packed, mode="r:") as archive:
             for entry in archive:
                 if manifest is not None or not entry.isreg():
                     raise _refused(file, f"{entry.name!r} does not belong in one")
@@ -170,7 +171,8 @@ def _unpack(file: Path, scratch: Path) -> dict[str, Any]:
                 else:
                     # The filter refuses names that lead out of the folder.
                     archive.extract(entry, scratch, filter="data")
-        if manifest is None or manifest.get("format") != FORMAT:
+            packed.read()  # to its end, where the checksum of the packing stands
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise _refused(file, f"it does not end with a {MANIFEST} of format {FORMAT}")
         found = {p.relative_to(scratch / INSIDE).as_posix(): p for p in _files(scratch / INSIDE)}
         for name in sorted({*found, *manifest["files"]}):
