@@ -72,6 +72,7 @@ class ServiceRules(_Section):
     max_concurrent: Whole
     retry_after_seconds: Whole
     body_seconds: Positive
+    log_file_mb: Positive
 
 
 class Permissions(_Section):
