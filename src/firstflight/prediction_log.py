@@ -1,7 +1,8 @@
 """The prediction log: one JSON object per line, appended by the service, read by everybody else.
 
 ``predictions/<usecase>/predictions/data/data.1.log`` below the workspace; when a file is full the
-next is begun (``data.2.log``). One thread writes, many lines at a time. A disk that is full or slow stops no answer: what could not be written is counted.
+next is begun (``data.2.log``). One thread writes, many lines at a time. A disk that is full or
+slow stops no answer: what could not be written is counted.
 A line that cannot be read stops no reader: it is skipped, counted and reported.
 """
 
