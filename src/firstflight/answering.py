@@ -237,19 +237,9 @@ class Answering:
             to_candidate = np.array([share_of(key) < held.share for key in keys])
         answers: list[Answer | None] = [None] * len(requests)
         records: list[dict[str, Any]] = []
-<<<<<<< HEAD
         for alias, chosen in (("live", ~to_candidate), ("candidate", to_candidate)):
             rows = everybody[chosen]
             if not len(rows):
-=======
-        now = dt.datetime.now(dt.UTC).isoformat()
-        for alias, chosen, shadow in (
-            ("live", everybody[~to_candidate], False),
-            ("candidate", everybody[to_candidate], False),
-            ("candidate", everybody if held.mode == "shadow" else everybody[:0], True),
-        ):
-            if not len(chosen):
->>>>>>> main
                 continue
             release = held.releases[alias]
             said, ages = self._ask(release, columns, rows)
