@@ -437,6 +437,48 @@ def monitor_command(
         raise typer.Exit(NOT_GO)
 
 
+@command("rules")
+def rules_command(
+    usecase: UseCaseName = "flights",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Count false alarms and what is found; takes minutes.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="A folder of drops to measure on, instead of those landed.")
+    ] = None,
+    every: Annotated[
+        int, typer.Option(min=1, help="Replay accidents in one week of this many.")
+    ] = 4,
+    alarms_only: Annotated[
+        bool, typer.Option("--alarms-only", help="Leave out gate and rollout.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the alert rules with their limits, or measure what each costs and finds."""
+    from firstflight import alarm_rates, drops, operations, process
+    from firstflight import usecase as usecases
+
+    case = usecases.get(usecase)
+    left_out: list[str] = []
+    if measure:
+        known = operations.landed(case) if data is None else drops.whole(data, case.sources)
+        tables, left_out = operations.measured_rules(
+            case, known, every=every, decisions=not alarms_only
+        )
+    else:
+        tables = {"rules": alarm_rates.rule_list(process.load().usecase(usecase))}
+    if as_json:
+        return _print_json(
+            {name: table.to_dict(orient="records") for name, table in tables.items()}
+        )
+    for name, table in tables.items():
+        _table(f"{usecase}: {name}", list(table.columns), table.to_numpy().tolist())
+        console.print()
+    for sentence in left_out:
+        console.print(f"left out: {sentence}", soft_wrap=True, markup=False)
+    return None
+
+
 @command("rollback")
 def rollback_command(
     reason: Reason,
