@@ -145,7 +145,7 @@ class Answering:
         self.types = usecases.field_types(self.usecase.request)
         self.stores = {v: Store(usecase, v, self.max_age_days) for v in self.usecase.features}
         self.counts: Counter[str] = Counter()
-        self.log = PredictionLog(usecase)
+        self.log = PredictionLog(usecase, self.rules.log_file_mb)
         self.held = follow(usecase, Held())
         self._clock: tuple[int, dt.date] = (-1, dt.date.today())
         self._ended = threading.Event()
@@ -227,7 +227,7 @@ class Answering:
             to_candidate = np.array([share_of(key) < held.share for key in keys])
         answers: list[Answer | None] = [None] * len(requests)
         records: list[dict[str, Any]] = []
-        now = dt.datetime.now().isoformat()
+        now = dt.datetime.now(dt.UTC).isoformat()
         for alias, chosen, shadow in (
             ("live", everybody[~to_candidate], False),
             ("candidate", everybody[to_candidate], False),

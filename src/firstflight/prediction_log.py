@@ -1,7 +1,8 @@
 """The prediction log: one JSON object per line, appended by the service, read by everybody else.
 
-``predictions/<usecase>/predictions/data/data.1.log`` below the workspace. One thread writes, many
-lines at a time. A disk that is full or slow stops no answer: what could not be written is counted.
+``predictions/<usecase>/predictions/data/data.1.log`` below the workspace; when a file is full the
+next is begun (``data.2.log``). One thread writes, many lines at a time. A disk that is full or
+slow stops no answer: what could not be written is counted.
 A line that cannot be read stops no reader: it is skipped, counted and reported.
 """
 
@@ -14,7 +15,7 @@ import queue
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from firstflight.usecase import UseCase, field_types
 
 FOLDER = "predictions"
 ROLES = Literal["live", "candidate", "shadow", "replay"]
+MAX_WAITING = 100_000  # lines in memory: a disk that hangs must not fill it
 _DAY = re.compile(rb'"date":\s*"(\d{4}-\d\d-\d\d)"')
 
 logger = logging.getLogger("bentoml.firstflight.log")  # below BentoML's own: the server's log
@@ -49,17 +51,26 @@ class PredictionLog:
     ----------
     usecase : str
         Its name.
+    max_mb : float, default 64
+        A file of this size is full.
 
     Attributes
     ----------
     written, failed : int
         Lines on the disk, and lines that could not be written.
+    path : Path
+        The file that is appended to.
     """
 
-    def __init__(self, usecase: str) -> None:
-        folder = workspace.current().predictions / usecase
-        self.path = folder / FOLDER / "data" / "data.1.log"
+    def __init__(self, usecase: str, max_mb: float = 64.0) -> None:
+        folder = workspace.current().predictions / usecase / FOLDER / "data"
+        numbers = (re.fullmatch(r"data\.(\d+)\.log", path.name) for path in folder.glob("data.*"))
+        newest = max((int(found[1]) for found in numbers if found), default=1)
+        self.path = folder / f"data.{newest}.log"
+        self.max_bytes = int(max_mb * 1e6)
         self.written = self.failed = 0
+        self._in_memory = 0
+        self._lock = threading.Lock()
         self._waiting: queue.SimpleQueue[tuple[Sequence[Mapping], Future[bool]] | None]
         self._waiting = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, daemon=True, name="prediction-log")
@@ -79,7 +90,15 @@ class PredictionLog:
             Whether they were written; set when the operating system has them.
         """
         done: Future[bool] = Future()
-        self._waiting.put((records, done))
+        with self._lock:
+            room = self._in_memory + len(records) <= MAX_WAITING
+            self._in_memory += len(records) if room else 0
+        if room:
+            self._waiting.put((records, done))
+        else:
+            self._fail("The prediction log's disk does not keep up; answering goes on.")
+            self.failed += len(records)
+            done.set_result(False)
         return done
 
     def close(self, timeout: float = 10.0) -> None:
@@ -97,10 +116,14 @@ class PredictionLog:
             parts = [part for part in taken if part is not None]
             content = [_as_lines(records) for records, _ in parts]
             try:
-                _append(self.path, b"".join(filter(None, content)))
+                if _append(self.path, b"".join(filter(None, content))) >= self.max_bytes:
+                    number = int(self.path.name.split(".")[1])
+                    self.path = self.path.with_name(f"data.{number + 1}.log")
             except OSError:
                 content = [None] * len(parts)
                 self._fail("Predictions could not be written down; answering goes on.")
+            with self._lock:
+                self._in_memory -= sum(len(records) for records, _ in parts)
             for (records, done), text in zip(parts, content, strict=True):
                 if text is None:
                     self.failed += len(records)
@@ -121,8 +144,8 @@ def _as_lines(records: Sequence[Mapping[str, Any]]) -> bytes | None:
         return None
 
 
-def _append(path: Path, lines: bytes) -> None:
-    """Append whole lines; a half line that a killed process left is ended first.
+def _append(path: Path, lines: bytes) -> int:
+    """Append whole lines and return the size; a half line of a killed process is ended first.
 
     The file is opened anew each time: it may have been moved away, or replaced, in between.
     """
@@ -137,6 +160,7 @@ def _append(path: Path, lines: bytes) -> None:
             lines = b"\n" + lines
         while lines:
             lines = lines[os.write(handle, lines) :]
+        return os.fstat(handle).st_size
     finally:
         os.close(handle)
 
@@ -193,11 +217,12 @@ def line_model(usecase: UseCase) -> type[BaseModel]:
         feature_version=(int, ...),
         prediction=(FiniteFloat, ...),
         state_age_days=(float | None, ...),
+        timestamp=(str | None, None),
     )
 
 
 def lines(usecase: UseCase, start: dt.date, end: dt.date, damage: Damage) -> Iterator[dict]:
-    """Yield the logged predictions for requests of these days, in the order they were written.
+    """Yield the logged predictions for requests of these days, file by file; see `in_order`.
 
     Parameters
     ----------
@@ -222,6 +247,22 @@ def lines(usecase: UseCase, start: dt.date, end: dt.date, damage: Damage) -> Ite
                     continue
                 if start <= record["date"] <= end:
                     yield record
+
+
+def in_order(records: Iterable[dict]) -> list[dict]:
+    """Return records by the time written in them; those of one moment keep their order.
+
+    The files' own times would be another order after a backup, a move or a look by an editor.
+    """
+    return sorted(records, key=_moment)
+
+
+def _moment(record: dict) -> float:
+    try:
+        # Without a zone it is local time, as earlier versions wrote it.
+        return dt.datetime.fromisoformat(record["timestamp"]).timestamp()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return 0.0  # none was written, or it is none: before all others
 
 
 def _reason(error: ValidationError) -> str:

@@ -79,6 +79,7 @@ def read(usecase: UseCase, start: dt.date, end: dt.date, *, replays: bool = Fals
         for line in prediction_log.lines(usecase, start, end, damage)
         if (line["role"] == "replay") == replays
     ]
+    kept = prediction_log.in_order(kept)
     if damage.n:
         logger.warning("%s", damage)
     if not kept:

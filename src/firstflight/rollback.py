@@ -26,7 +26,7 @@ from firstflight import (
 )
 from firstflight.drops import Drops
 from firstflight.errors import RollbackRefused
-from firstflight.preflight import WEEK, Question, preflight
+from firstflight.preflight import WEEK, Answer, preflight
 from firstflight.release import as_json_rows
 from firstflight.usecase import UseCase
 
@@ -116,7 +116,7 @@ class Rollback(BaseModel):
     left: str
     restored: str
     forced: bool
-    preflight: tuple[Question, ...]
+    preflight: tuple[Answer, ...]
     proof: Proof | None
     entry: int
 
@@ -239,7 +239,7 @@ def rollback(
         left=entry.details["left"],
         restored=entry.after["live"],
         forced=entry.details["forced"],
-        preflight=tuple(Question.model_validate(check) for check in entry.details["preflight"]),
+        preflight=tuple(Answer.model_validate(check) for check in entry.details["preflight"]),
         proof=proof,
         entry=entry.n,
     )

@@ -16,7 +16,8 @@ from firstflight.drops import Drops
 from firstflight.state import States, by_date
 from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, table
 from firstflight.usecases import flights
-from firstflight.usecases.nyc import FLIGHTS, WEATHER
+from firstflight.usecases.nyc import CONSTANTS, FLIGHTS, WEATHER
+from firstflight.usecases.nyc_accidents import ACCIDENTS, INCIDENTS
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -138,4 +139,7 @@ usecase = UseCase(
     requests=flights.requests,
     labels=labels,
     naive=naive,
+    constants=CONSTANTS,
+    accidents=ACCIDENTS,
+    incidents=INCIDENTS,
 )

@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from firstflight.drops import Drops
 from firstflight.errors import StateError
 from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, days, table
-from firstflight.usecases.nyc import FLIGHTS, WEATHER
+from firstflight.usecases.nyc import CONSTANTS, FLIGHTS, WEATHER
+from firstflight.usecases.nyc_accidents import ACCIDENTS, INCIDENTS
 
 if TYPE_CHECKING:  # recipes import what they need: who asks for the contract alone pays for none
     from sklearn.pipeline import Pipeline
@@ -280,4 +281,7 @@ usecase = UseCase(
     requests=requests,
     labels=labels,
     naive=naive,
+    constants=CONSTANTS,
+    accidents=ACCIDENTS,
+    incidents=INCIDENTS,
 )
