@@ -260,7 +260,8 @@ def _database_copy(path: Path, scratch: Path) -> Path:
     copy.unlink(missing_ok=True)
     try:
         with (
-            contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as old,
+            # Not "ro": SQLite undoes first what a killed commit left, and that is writing.
+            contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as old,
             contextlib.closing(sqlite3.connect(copy)) as new,
         ):
             old.backup(new)

@@ -59,6 +59,9 @@ def command(name: str, *, opens: bool = True) -> Callable[[Callable[..., Any]], 
             try:
                 if opens:
                     workspace.configure()
+                if os.environ.get("FIRSTFLIGHT_TRACEBACK") != "1":
+                    # MLflow prints a trace of an error and raises it too: the sentence says it.
+                    os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"
                 return function(*args, **kwargs)
             except Exception as error:
                 if os.environ.get("FIRSTFLIGHT_TRACEBACK") == "1" or isinstance(

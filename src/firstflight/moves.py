@@ -144,7 +144,8 @@ def _named(database: Path) -> list[Path]:
     """Return the workspace folders that MLflow's addresses name."""
     roots = set()
     if database.exists():
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as link:
+        # Not "ro": SQLite undoes first what a killed commit left, and that is writing.
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as link:
             known = set(_columns(link))
             for table, column in ADDRESSES.items():
                 if (table, column) in known:

@@ -58,8 +58,10 @@ def require() -> None:
             "the file was moved; restore it from a backup, or train a first version."
         )
     try:
+        # Not "ro": what a killed or refused commit left must be undone before anybody can read, and
+        # SQLite does that for whoever may write.
         with contextlib.closing(
-            sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10)
+            sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=10)
         ) as database:
             database.execute("SELECT name FROM registered_models LIMIT 1").fetchone()
     except sqlite3.Error as error:

@@ -443,3 +443,44 @@ def test_storage_that_is_no_folder_is_a_sentence(small, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="could not be written"):
         backup.restore(file, tmp_path / "file" / "inside")
+
+
+# --- a database with a commit that was cut off ----------------------------------------------------
+
+CUT_OFF = """
+import os, signal, sqlite3, sys
+link = sqlite3.connect(sys.argv[1], isolation_level=None)
+link.execute("PRAGMA cache_size=1")
+link.execute("BEGIN IMMEDIATE")
+table, column = sys.argv[2].split(".")
+link.execute(f"CREATE TABLE filler AS WITH RECURSIVE n(i) AS "
+             "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT i, hex(i) FROM n")
+link.execute(f"UPDATE {table} SET {column} = 'half'")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("where", ["in place", "moved", "backed up"])
+def test_a_commit_that_was_cut_off_is_undone_by_the_next_reader(original, elsewhere, where):
+    ws, expected = original
+    copy = Workspace(elsewhere / "copy")
+    shutil.copytree(ws.root, copy.root)
+    configure(copy)
+    done = subprocess.run(
+        [sys.executable, "-c", CUT_OFF, str(copy.database), "model_versions.name"], check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    journal = copy.database.with_name("mlflow.db-journal")
+    assert journal.stat().st_size  # control: SQLite must undo something
+    if where == "moved":
+        moved = Workspace(elsewhere / "moved")
+        copy.root.rename(moved.root)
+        moved.home_file.unlink()
+        configure(moved)
+    if where == "backed up":
+        configure(
+            Workspace(backup.restore(backup.backup(elsewhere / "b").file, elsewhere / "r").root)
+        )
+    registry.require()
+    assert registry.versions(NAME) == ["1"]
+    assert np.array_equal(answers(), expected)
