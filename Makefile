@@ -9,7 +9,7 @@ LOCKED_UV = $(shell grep '^uv==' requirements.txt)
 UV = $$(command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help install course test unit style lab lessons build freeze nbval lock newest clean
+.PHONY: help install course test unit bench style lab lessons build freeze nbval lock newest clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ style: $(INSTALLED) ## formatting, lint, types, and notebooks that match their s
 
 unit: $(INSTALLED) ## the tests that do not run the course
 	$(BIN)/python -m pytest tests --ignore tests/course/test_course_runs.py
+
+bench: $(INSTALLED) ## measure the service beside others, and how the path grows (10 minutes)
+	$(BIN)/python -m benchmarks
 
 nbval: $(INSTALLED) ## run the solutions, and compare their outputs with the committed ones
 	$(BIN)/course run --solutions --workspace workspace-test/solutions

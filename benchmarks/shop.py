@@ -39,9 +39,14 @@ def prepare(root: Path) -> Workspace:
     return ws
 
 
-def switch(live: str, candidate: str | None = None, mode: registry.Mode = "off") -> None:
+def switch(
+    live: str,
+    candidate: str | None = None,
+    mode: registry.Mode = "off",
+    previous: str | None = None,
+) -> None:
     """Let the registry say which releases serve."""
-    after = {"live": live, "candidate": candidate, "previous": None}
+    after = {"live": live, "candidate": candidate, "previous": previous}
     registry.change(NAME, "alias", after=after, mode=mode, share=0.0, by="bench", reason="bench")
 
 
