@@ -59,9 +59,9 @@ def table(names: list[str], lines: list[list[Any]]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows) + "\n"
 
 
-def serving_page(rows: dict[str, Any], loud: dict[str, float], slow: Any) -> str:
+def serving_page(rows: dict[str, Any], loud: dict[str, Any], slow: Any) -> str:
     """Return the part about the service beside others."""
-    from benchmarks.serving import FIGURES, OURS, THEIRS
+    from benchmarks.serving import FIGURES, THEIRS
 
     base, shadow = rows[THEIRS], rows["First Flight, shadow on"]
     lines = []
@@ -74,6 +74,7 @@ def serving_page(rows: dict[str, Any], loud: dict[str, float], slow: Any) -> str
             cells.append(f"{row[key]:,.2f} ({row[key] / base[key]:.2f}x)")
         lines.append([name, *cells])
     off = rows["First Flight, shadow off again"]
+    quiet = next(iter(loud.values()))
     return (
         "## Serving\n\n"
         f'In brackets: times the figure of "{THEIRS}", which has the same contract, release, '
@@ -83,13 +84,23 @@ def serving_page(rows: dict[str, Any], loud: dict[str, float], slow: Any) -> str
         + f"\nWith the shadow on, one row takes {shadow['one_ms'] / off['one_ms']:.2f} times and "
         f"1,000 rows {shadow['batch_ms'] / off['batch_ms']:.2f} times what they take without "
         f"(measured one right after the other).\n\n"
-        f"Overload: {OURS} answers {loud['capacity']:.0f} requests a second with p99 "
-        f"{loud['quiet_p99_ms']:.1f} ms. Offered {loud['offered']:.0f} a second it answers "
-        f"{loud['answered']:.0f} with p99 {loud['p99_ms']:.1f} ms "
-        f"({loud['p99_ms'] / loud['quiet_p99_ms']:.2f}x), tells {loud['shed_share']:.0%} of the "
-        f"callers to come again (429, p99 {loud['shed_p99_ms']:.1f} ms), and fails "
-        f"{loud['failed']:.0f}. Beside 100 callers who have sent a header and one byte, 50 "
-        f"requests got {slow.statuses.get(200, 0)} answers with p50 {slow.p50:.1f} ms.\n"
+        + "### Overload\n\n"
+        + table(
+            ["", "answers/s", "p99 ms", "told to come again", "their p99 ms", "failed"],
+            [
+                [
+                    name,
+                    f"{row['answered']:.0f}",
+                    f"{row['p99_ms']:.1f} ({row['p99_ms'] / quiet['p99_ms']:.2f}x)",
+                    f"{row['shed_share']:.0%}",
+                    f"{row['shed_p99_ms']:.1f}",
+                    f"{row['failed']:.0f}",
+                ]
+                for name, row in loud.items()
+            ],
+        )
+        + f"\nBeside 100 callers who have sent a header and one byte, 50 requests got "
+        f"{slow.statuses.get(200, 0)} answers with p50 {slow.p50:.1f} ms.\n"
     )
 
 
