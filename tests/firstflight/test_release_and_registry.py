@@ -2,17 +2,32 @@
 
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 
 import mlflow
 import pytest
 from typer.testing import CliRunner
 
-from firstflight import clock, operations, process, registry, release, snapshot, train
+from firstflight import (
+    clock,
+    database,
+    deployments,
+    evidence,
+    gate,
+    operations,
+    process,
+    registry,
+    release,
+    rollout,
+    snapshot,
+    train,
+)
 from firstflight import drops as d
 from firstflight.cli import app
 from firstflight.errors import (
     GateError,
+    NotAllowed,
     RegistryError,
     ReleaseError,
     RolloutError,
@@ -48,19 +63,56 @@ def shop(tmp_path_factory):
 
 @pytest.fixture
 def clean(shop):
-    """Aliases and tags as the test found them, whatever it does."""
+    """Records, aliases and tags as the test found them, whatever it does."""
     yield shop
-    registry.repair(NAME)
-    for alias in registry.aliases(NAME):
+    shutil.rmtree(shop.records, ignore_errors=True)
+    for alias in registry.model(NAME).aliases:
         registry.client().delete_registered_model_alias(NAME, alias)
-    registry.client().set_registered_model_tag(NAME, "rollout_mode", "off")
+    for key in registry.model(NAME).tags:
+        registry.client().delete_registered_model_tag(NAME, key)
     for version in registry.versions(NAME):
         for key in registry.tags(NAME, version):
             if key.startswith(("gate.", "rollout.", "waiver.")):
                 registry.client().delete_model_version_tag(NAME, version, key)
-    for entry in registry.history(NAME):
-        registry.client().delete_run(entry.run_id)
     clock.set_today("2013-04-01")
+
+
+def judged(version: str, outcome: str, against: str = "") -> evidence.VerdictRecord:
+    """Write a verdict down, as the gate does."""
+    verdict = gate.Verdict(
+        verdict=outcome,
+        decided_by="all rules" if outcome == "pass" else "better_than_live",
+        metric="log_loss",
+        n_rows=9000,
+        n_days=14,
+        first_day=D(2013, 3, 18),
+        last_day=D(2013, 3, 31),
+        checks=(gate.Check(rule="better_than_live", outcome=outcome, sentence="As told."),),
+        rules_digest="0" * 12,
+    )
+    record = evidence.keep_verdict(NAME, version, verdict, against)
+    deployments.follow(NAME)
+    return record
+
+
+def decided(what: str) -> evidence.DecisionRecord:
+    """Write a decision about the rollout in progress down, as `operations.decide` does."""
+    now = deployments.serving(NAME)
+    decision = rollout.Decision(
+        decision=what,
+        reason="As told.",
+        mode=now.mode,
+        interval=None,
+        n_labels=9000,
+        n_days=14,
+        coverage=1.0,
+    )
+    releases = now.releases
+    record = evidence.keep_decision(
+        NAME, now.rollout, releases["candidate"], releases["live"], decision
+    )
+    deployments.follow(NAME)
+    return record
 
 
 def folder(version: str) -> Path:
@@ -168,30 +220,100 @@ def test_what_is_not_proven_ships_only_with_a_waiver(clean):
     operations.run_gate(usecase, "1", drops)
     with pytest.raises(RolloutError, match="has no verdict at the gate"):
         operations.promote(usecase, "2", by="model_owner", reason="try")
-    assert registry.aliases(NAME) == {} and registry.history(NAME) == []
+    assert registry.aliases(NAME) == {} and deployments.history(NAME) == []
     operations.promote(usecase, "1", by="model_owner", reason="passed")
     verdict = operations.run_gate(usecase, "2", drops)
     assert (verdict.verdict, verdict.decided_by) == ("hold", "better_than_live")
     for attempt in (operations.start_shadow, operations.promote):
         with pytest.raises(RolloutError, match="has hold at the gate"):
             attempt(usecase, "2", by="model_owner", reason="try")
-    with pytest.raises(GateError, match="on_call"):
+    with pytest.raises(NotAllowed, match="on_call"):
         operations.waive(usecase, "2", by="on_call", reason="a reason that is long enough")
     with pytest.raises(GateError, match="at least 10 characters"):
         operations.waive(usecase, "2", by="model_owner", reason="because")
     operations.waive(usecase, "2", by="model_owner", reason="fresh data is better data")
     entry = operations.promote(usecase, "2", by="model_owner", reason="waived")
     assert entry.after == {"live": "2", "previous": "1"}
-    assert [e.action for e in registry.history(NAME)] == ["promote", "waive", "promote"]
+    assert [e.action for e in deployments.history(NAME)] == ["promote", "waive", "promote"]
     with pytest.raises(RolloutError, match="is live already"):
         operations.promote(usecase, "2", by="model_owner", reason="again")
+
+
+def test_a_second_judgement_keeps_the_first_and_status_says_what_it_shipped_on(clean):
+    drops = operations.landed(usecase)
+    operations.run_gate(usecase, "1", drops)
+    shipped = operations.promote(usecase, "1", by="model_owner", reason="passed")
+    judged("1", "fail", against="2")
+    first, second = operations.verdicts(NAME, "1")
+    assert (first.n, first.verdict.verdict, first.against) == (1, "pass", "")
+    assert (second.n, second.verdict.verdict, second.against) == (2, "fail", "2")
+    assert operations.verdict_of(NAME, "1") == second.verdict, "the newest counts"
+    assert registry.tags(NAME, "1")["gate.verdict"] == "fail", "and people in MLflow see it"
+    assert shipped.details["verdict"] == first.n
+    live = operations.status(usecase, drops)["releases"]["live"]
+    assert (live["gate"], live["verdict"], live["gate_window"]) == (
+        "pass",
+        1,
+        "2013-03-18/2013-03-31",
+    )
+
+
+def test_a_waiver_is_of_one_verdict_and_does_not_outlive_it(clean):
+    judged("1", "pass")
+    operations.promote(usecase, "1", by="model_owner", reason="first")
+    held = judged("2", "hold")
+    waiver = operations.waive(usecase, "2", by="model_owner", reason="we look again on Friday")
+    assert (waiver.details["verdict"], waiver.details["version"]) == (held.n, "2")
+    assert waiver.after == {"live": "1"}, "a waiver changes nothing that serves"
+    assert registry.tags(NAME, "2")["waiver.by"] == "model_owner"
+    with pytest.raises(RolloutError, match=rf"Verdict {held.n} .* is waived already"):
+        operations.waive(usecase, "2", by="model_owner", reason="we look again on Friday")
+    for outcome in ("fail", "hold"):  # a later verdict, the same or worse
+        judged("2", outcome)
+        assert "waiver.by" not in registry.tags(NAME, "2")
+        for attempt in (operations.promote, operations.start_shadow):
+            with pytest.raises(RolloutError, match=f"has {outcome} at the gate"):
+                attempt(usecase, "2", by="model_owner", reason="on the old waiver")
+    again = operations.waive(usecase, "2", by="model_owner", reason="its own waiver this time")
+    entry = operations.promote(usecase, "2", by="model_owner", reason="waived anew")
+    assert (entry.details["verdict"], entry.details["waiver"]) == (
+        again.details["verdict"],
+        again.n,
+    )
+
+
+def test_only_what_the_process_lets_be_waived_can_be(clean):
+    judged("1", "pass")
+    with pytest.raises(GateError, match="needs no waiver"):
+        operations.waive(usecase, "1", by="model_owner", reason="a reason that is long enough")
+    judged("1", "fail")
+    with pytest.raises(GateError, match="may not be waived: only hold may"):
+        operations.waive(usecase, "1", by="model_owner", reason="a reason that is long enough")
+    with pytest.raises(GateError, match="was not judged yet"):
+        operations.waive(usecase, "2", by="model_owner", reason="a reason that is long enough")
+    assert deployments.history(NAME) == []
+
+
+def test_a_waiver_covers_no_more_than_the_process_of_today(clean):
+    judged("1", "pass")
+    operations.promote(usecase, "1", by="model_owner", reason="first")
+    judged("2", "hold")
+    operations.waive(usecase, "2", by="model_owner", reason="we look again on Friday")
+    text = process.DEFAULT.read_text().replace('may_waive = ["hold"]', "may_waive = []")
+    clean.process_file.write_text(text)
+    try:
+        with pytest.raises(RolloutError, match="has hold at the gate"):
+            operations.promote(usecase, "2", by="model_owner", reason="on the old rule")
+    finally:
+        clean.process_file.unlink()
+    operations.promote(usecase, "2", by="model_owner", reason="the control")
 
 
 def test_a_rollout_goes_step_by_step(clean):
     with pytest.raises(RolloutError, match="no rollout in progress"):
         operations.decide(usecase, operations.landed(usecase))
-    registry.set_tags(NAME, "1", {"gate.verdict": "pass"})
-    registry.set_tags(NAME, "2", {"gate.verdict": "pass"})
+    judged("1", "pass")
+    judged("2", "pass")
     with pytest.raises(RolloutError, match="nothing live to shadow"):
         operations.start_shadow(usecase, "2", by="model_owner", reason="x")
     operations.promote(usecase, "1", by="model_owner", reason="first")
@@ -199,84 +321,163 @@ def test_a_rollout_goes_step_by_step(clean):
         operations.promote(usecase, "2", by="model_owner", reason="all at once")
     with pytest.raises(RolloutError, match="no candidate"):
         operations.start_canary(usecase, by="model_owner", reason="x")
-    operations.start_shadow(usecase, "2", by="model_owner", reason="x")
+    with pytest.raises(RolloutError, match="is live, and cannot be its own candidate"):
+        operations.start_shadow(usecase, "live", by="model_owner", reason="x")
+    shadow = operations.start_shadow(usecase, "2", by="model_owner", reason="x")
     assert registry.rollout(NAME) == ("shadow", 0.0)
+    assert deployments.serving(NAME).rollout == shadow.n
+    with pytest.raises(RolloutError, match="is in the shadow already"):
+        operations.start_shadow(usecase, "candidate", by="model_owner", reason="x")
     with pytest.raises(RolloutError, match="no shadow decision"):
         operations.start_canary(usecase, by="model_owner", reason="x")
-    registry.set_tags(NAME, "2", {"rollout.shadow": "promote"})
-    operations.start_canary(usecase, by="model_owner", reason="x")
+    decided("promote")
+    decided("continue")  # the newest counts
+    with pytest.raises(RolloutError, match="has 'continue'"):
+        operations.start_canary(usecase, by="model_owner", reason="x")
+    last = decided("promote")
+    canary = operations.start_canary(usecase, by="model_owner", reason="x")
+    assert canary.details["decision"] == last.n
     share = process.load().usecase(NAME).rollout.canary_share
     assert registry.rollout(NAME) == ("canary", share)
+    with pytest.raises(RolloutError, match="answers 20% of the requests already"):
+        operations.start_canary(usecase, by="model_owner", reason="x")
+    with pytest.raises(RolloutError, match="no canary decision"):
+        operations.promote(
+            usecase, "2", by="model_owner", reason="the shadow's is not the canary's"
+        )
     operations.abort(usecase, by="on_call", reason="it looks bad")
     assert registry.aliases(NAME) == {"live": "1"} and registry.rollout(NAME) == ("off", 0.0)
+
+
+def test_a_decision_is_of_one_rollout_and_does_not_outlive_it(clean):
+    judged("1", "pass")
+    judged("2", "pass")
+    operations.promote(usecase, "1", by="model_owner", reason="first")
+    for decision in ("shadow", "canary"):
+        if decision == "shadow":
+            operations.start_shadow(usecase, "2", by="model_owner", reason="July")
+        else:
+            operations.start_canary(usecase, by="model_owner", reason="July")
+        decided("promote")
+    promoted = operations.promote(usecase, "2", by="model_owner", reason="July")
+    assert promoted.details["decision"] == 2
+    deployments.change(
+        NAME, "alias", after={"live": "1", "previous": "2"}, by="on_call", reason="put back by hand"
+    )
+    with pytest.raises(RolloutError, match="no canary decision 'promote' \\(it has 'none'\\)"):
+        operations.promote(usecase, "2", by="model_owner", reason="on July's decision")
+    operations.start_shadow(usecase, "2", by="model_owner", reason="a new shadow")
+    with pytest.raises(RolloutError, match="no shadow decision"):
+        operations.start_canary(usecase, by="model_owner", reason="on July's decision")
+    assert registry.tags(NAME, "2")["rollout.canary"] == "promote", "kept for people; counts not"
+
+
+def test_withdraw_leaves_nothing_live_and_is_in_the_history(clean):
+    with pytest.raises(RolloutError, match="nothing to withdraw"):
+        operations.withdraw(usecase, by="model_owner", reason="x")
+    judged("1", "pass")
+    judged("2", "hold")
+    operations.promote(usecase, "1", by="model_owner", reason="first")
+    operations.waive(usecase, "2", by="model_owner", reason="we look again on Friday")
+    operations.promote(usecase, "2", by="model_owner", reason="second")
+    entry = operations.withdraw(usecase, by="on_call", reason="worse than no answer")
+    assert (entry.action, entry.before, entry.after) == (
+        "withdraw",
+        {"live": "2", "previous": "1"},
+        {},
+    )
+    assert deployments.serving(NAME).releases == {} and registry.model(NAME).aliases == {}
+    operations.promote(usecase, "1", by="model_owner", reason="the gate alone, as for a first one")
+
+
+def test_check_says_whether_this_code_loads_what_may_serve(clean):
+    assert operations.check(usecase) == {}
+    judged("1", "pass")
+    operations.promote(usecase, "1", by="model_owner", reason="first")
+    deployments.change(
+        NAME, "shadow", after={"candidate": "2"}, mode="shadow", by="model_owner", reason="x"
+    )
+    assert operations.check(usecase) == {"candidate": "", "live": ""}
+    assert run("check").exit_code == 0
+    path = folder("1") / "extra_files" / "release.json"
+    whole = path.read_text()
+    try:
+        path.write_text(whole.replace('"code_digest": "', '"code_digest": "0'))
+        found = operations.check(usecase)
+        assert found["candidate"] == "" and "altered" in found["live"]
+        said = run("check")
+        assert said.exit_code == 1 and "live (version 1): Release" in said.stdout
+        assert json.loads(run("check", "--json").stdout) == found
+    finally:
+        path.write_text(whole)
 
 
 # --- the history --------------------------------------------------------------------------------
 
 
 def test_the_history_answers_what_was_live_and_why(clean):
-    assert registry.at(NAME, D(2013, 8, 3)) is None
-    registry.change(NAME, "promote", after={"live": "1"}, reason="first", by="model_owner")
+    assert deployments.at(NAME, D(2013, 8, 3)) is None
+    deployments.change(NAME, "promote", after={"live": "1"}, reason="first", by="model_owner")
     clock.set_today("2013-08-05")
-    registry.change(
+    deployments.change(
         NAME, "promote", after={"live": "2", "previous": "1"}, reason="better", by="model_owner"
     )
-    assert registry.at(NAME, D(2013, 3, 31)) is None
-    assert registry.at(NAME, D(2013, 8, 4)).after["live"] == "1"
-    assert registry.at(NAME, D(2013, 8, 5)).after["live"] == "2"
-    table = registry.history_table(NAME)
+    assert deployments.at(NAME, D(2013, 3, 31)) is None
+    assert deployments.at(NAME, D(2013, 8, 4)).after["live"] == "1"
+    assert deployments.at(NAME, D(2013, 8, 5)).after["live"] == "2"
+    table = deployments.history_table(NAME)
     assert table["date"].tolist() == ["2013-04-01", "2013-08-05"]
 
 
-def test_a_change_without_reason_or_of_an_unknown_version_changes_nothing(clean):
-    for options in ({"reason": " ", "by": "model_owner"}, {"reason": "x", "by": ""}):
-        with pytest.raises(RegistryError, match="needs a reason and a role"):
-            registry.change(NAME, "promote", after={"live": "1"}, **options)
-    with pytest.raises(RegistryError, match="no version or alias '77'"):
-        registry.change(NAME, "promote", after={"live": "77"}, reason="x", by="model_owner")
-    assert registry.aliases(NAME) == {} and registry.history(NAME) == []
+# --- registered once ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("steps", [0, 1, 2, 3, 4, 5])
-def test_a_crash_at_any_step_serves_and_is_repaired(clean, monkeypatch, steps):
-    """The process dies after `steps` writes; something serves, and the next command finishes."""
-    registry.change(NAME, "promote", after={"live": "1"}, reason="first", by="model_owner")
-    real, left = registry.client, [steps]
+def fitted(version: str) -> train.Fitted:
+    about = registry.load(NAME, version).about
+    return train.fit(usecase, snapshot.load(about["snapshot"]), about["recipe"])
 
-    class Crash(BaseException):
-        pass
 
-    class Dying:
-        def __getattr__(self, name):
-            method = getattr(real(), name)
-            if not name.startswith(("set_", "delete_")):
-                return method
+def test_the_same_snapshot_recipe_and_code_are_one_version(shop, monkeypatch):
+    before = registry.versions(NAME)
+    same = fitted("1")
+    assert registry.register(same) == "1"
+    assert operations.train(usecase, same.snapshot, same.recipe) == ("1", False)
+    words = ("--start", "2013-01-01", "--end", "2013-03-17")
+    again = run("train", "logistic_regression", *words)
+    assert again.exit_code == 0 and "is registered already" in again.stdout
+    assert registry.versions(NAME) == before
+    wanted = {
+        "snapshot": same.snapshot.digest,
+        "recipe": same.recipe,
+        "feature_version": 1,
+        "code_digest": usecase.features[1].code_digest,
+    }
+    assert registry.registered(NAME, **wanted) == "1", "the control"
+    for key, other in {
+        "snapshot": "x",
+        "recipe": "x",
+        "feature_version": 2,
+        "code_digest": "x",
+    }.items():
+        assert registry.registered(NAME, **{**wanted, key: other}) is None, key
 
-            def write(*args, **kwargs):
-                if left[0] == 0:
-                    raise Crash
-                left[0] -= 1
-                return method(*args, **kwargs)
 
-            return write
+def test_a_registration_that_fails_leaves_no_version_no_open_run_and_no_files(shop, monkeypatch):
+    before = registry.versions(NAME)
+    where = sorted(p for p in shop.artifacts.rglob("*") if p.is_file())
+    taken = snapshot.take(usecase, operations.landed(usecase), D(2013, 1, 1), D(2013, 3, 16), 1)
+    new = train.fit(usecase, taken, "logistic_regression")
 
-    monkeypatch.setattr(registry, "client", Dying)
-    with pytest.raises(Crash):
-        registry.change(
-            NAME,
-            "promote",
-            after={"live": "2", "previous": "1"},
-            reason="better",
-            by="model_owner",
-        )
-    monkeypatch.setattr(registry, "client", real)
-    assert registry.aliases(NAME)["live"] in {"1", "2"}
-    assert [e.phase for e in registry.history(NAME)] == ["done", "intent"]
-    repaired = registry.repair(NAME)
-    assert [e.n for e in repaired] == [2]
-    assert registry.aliases(NAME) == {"live": "2", "previous": "1"}
-    assert [e.phase for e in registry.history(NAME)] == ["done", "done"]
-    assert registry.repair(NAME) == []
+    def fail(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mlflow.MlflowClient.create_model_version", fail)
+    with pytest.raises(OSError, match="No space"):
+        registry.register(new)
+    monkeypatch.undo()
+    assert registry.versions(NAME) == before and database.open_runs() == []
+    assert sorted(p for p in shop.artifacts.rglob("*") if p.is_file()) == where
+    assert list(shop.temporary.iterdir()) == []
 
 
 # --- the command line ---------------------------------------------------------------------------
@@ -320,9 +521,13 @@ def test_the_commands_of_the_runbook(clean):
     ],
 )
 def test_bad_commands_get_one_sentence_and_change_nothing(clean, words, code, sentence):
-    before = (registry.aliases(NAME), len(registry.history(NAME)), registry.versions(NAME))
+    before = (registry.aliases(NAME), len(deployments.history(NAME)), registry.versions(NAME))
     found = run(*words)
     assert found.exit_code == code
     text = " ".join((found.stdout + found.stderr).split())
     assert sentence in text and "Traceback" not in text
-    assert (registry.aliases(NAME), len(registry.history(NAME)), registry.versions(NAME)) == before
+    assert (
+        registry.aliases(NAME),
+        len(deployments.history(NAME)),
+        registry.versions(NAME),
+    ) == before
