@@ -195,7 +195,7 @@ for each in made:
 
 # %% [markdown]
 # That the second is live, and nothing else. An alias is overwritten silently: that it named the first, who moved it, when and why was
-# never written. MLflow's aliases are no deployment history. From lesson 06 on, each change of `live` is a run of its own, first as an intent, then done.
+# never written. MLflow's aliases are no deployment history. From lesson 06 on, each change of `live` is a numbered record, written once and in one step: the newest one is what serves, and MLflow's alias follows it for people.
 #
 # ## Version 1
 #
@@ -285,7 +285,7 @@ shutil.copy(kept, where / "model.skops")
 print("restored, and loads:", registry.load("flights", "1").about["trained_to"])
 
 # %% [markdown]
-# MLflow loads what lies there. `registry.load` first computes the digest of all files and compares it with the one that was registered that the version was registered with;
+# MLflow loads what lies there. `registry.load` first computes the digest of all files and compares it with the one that the version was registered with;
 # then the types, the library versions and the feature code; and last it asks the frozen requests again. Restored, it loads.
 #
 # ## What you did
@@ -322,7 +322,7 @@ checklist("04")
 # - **A digest finds a change, it does not forbid one.** Who can write the files and the database can change both. Keep the store where few
 #   can write.
 # - SQLite carries a team of a few. With more people at once, the same calls go to an MLflow server on PostgreSQL.
-# - A registered version is not a good version. Nobody has judged version 1 yet, and nothing is live: `registry.aliases("flights")` is empty.
+# - A registered version is not a good version. Nobody has judged version 1 yet, and nothing is live: `history.serving("flights").releases` is empty.
 #
 # **Next:** lesson 05 judges it, and four candidates that look better.
 

@@ -23,7 +23,7 @@ show_map("06")
 # %%
 from datetime import date
 
-from firstflight import clock, operations, predictions, registry
+from firstflight import clock, history, operations, predictions, registry
 from firstflight import usecase as usecases
 from firstflight.drops import land
 from firstflight.workspace import PROJECT
@@ -220,7 +220,7 @@ held = traffic.wait_until(service.url, live="1")
 
 print("ready:", httpx.get(f"{service.url}/readyz").status_code)
 print("holds:", held["releases"]["live"])
-registry.history_table("flights")[["date", "action", "live", "by", "reason"]]
+history.table("flights")[["date", "action", "live", "by", "reason"]]
 
 # %% [markdown]
 # The service saw it, loaded version 1, let it repeat its frozen answers, and holds it. The history has its first line.
@@ -245,7 +245,7 @@ for when, answer in (("before", before), ("after", after)):
     print(f"{when}: {answer['prediction']:.3f}, state of {answer['state_date']}")
 
 # %% [markdown]
-# Both are answers of version 1, and each says what it was made with. Both are answers of version 1, and each says which day's state it was made with. With yesterday's state it is another answer, and whoever reads it can know.
+# Both are answers of version 1, and each says which day's state it was made with. With yesterday's state it is another answer, and whoever reads it can know.
 #
 # Now the odd requests. *Which of them does this service answer?*
 

@@ -158,13 +158,13 @@ def scores(run):
 # standard deviation.
 
 # %%
-from firstflight import monitor
+from firstflight import contract, monitor
 from firstflight.state import Store
 
 release = registry.load("flights", "1")
 logged = predictions.read(flights, date(2013, 7, 1), date(2013, 7, 14))
 made = release.features(logged[list(flights.request.model_fields)], Store("flights", 1, 2))
-fortnight = monitor.inputs(logged, made)
+fortnight = contract.inputs(logged, made)
 previous, week = (part for _, part in fortnight.groupby(fortnight["date"] >= "2013-07-08"))
 
 begun = time.perf_counter()
@@ -193,7 +193,7 @@ first, last = date(2013, 1, 1), date(2013, 7, 14)
 columns = list(flights.features[1].columns)
 requests = flights.requests(drops, first, last)
 states = state.States(state.by_date(flights.features[1].compute_state(drops, first, last)))
-rows = monitor.inputs(requests, release.features(requests, states))
+rows = contract.inputs(requests, release.features(requests, states))
 rows["naive"] = flights.naive(drops, requests)
 rows = rows.merge(flights.labels(drops, first, last), on=list(flights.key), how="left")
 
@@ -208,7 +208,7 @@ for name, model in models.items():
 # %%
 rows["week"] = rows["date"].dt.to_period("W-SUN").dt.start_time
 served = rows[rows["date"] >= "2013-04-01"]
-expected = monitor.profile(release.reference, flights, 1)
+expected = contract.profile(release.reference, flights, 1)
 
 
 def distance(part, name):
@@ -294,12 +294,12 @@ accidents = {
 }
 
 
-def contract(now, before):
-    return monitor.contract_checks(now, expected, before, rules.alerts, max_age_days=2)
+def broken_promises(now, before):
+    return contract.contract_checks(now, expected, before, rules.alerts, max_age_days=2)
 
 
 for name, broken in accidents.items():
-    made = monitor.alerts(contract(broken, previous), None, None, rules.alerts)
+    made = monitor.alerts(broken_promises(broken, previous), None, None, rules.alerts)
     print(f"{name}:", ", ".join(f"{a.level} {a.rule} {list(a.columns)}" for a in made) or "quiet")
 
 # %% [markdown]
@@ -360,7 +360,7 @@ from itertools import pairwise
 
 weeks = [part for _, part in rows.groupby("week")]
 for before, now in pairwise(weeks):
-    for finding in contract(now, before):
+    for finding in broken_promises(now, before):
         print(f"week of {now['date'].min():%d %B}: {finding.sentence}")
 print(len(weeks) - 1, "weeks checked")
 

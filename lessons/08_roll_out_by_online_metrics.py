@@ -24,7 +24,16 @@ from datetime import date
 
 import pandas as pd
 
-from firstflight import clock, metrics, operations, predictions, process, registry, rollout
+from firstflight import (
+    clock,
+    history,
+    metrics,
+    operations,
+    predictions,
+    process,
+    registry,
+    rollout,
+)
 from firstflight import usecase as usecases
 
 clock.set_today("2013-07-15")
@@ -377,7 +386,7 @@ operations.promote(flights, "2", by="model_owner", reason="better online, in sha
 held = traffic.wait_until(service.url, live="2", mode="off")
 print({alias: about["version"] for alias, about in held["releases"].items()})
 
-registry.history_table("flights")[["date", "action", "live", "candidate", "previous", "rollout"]]
+history.table("flights")[["date", "action", "live", "candidate", "previous", "rollout"]]
 
 # %% [markdown]
 # Version 1 is now `previous`, still in memory and ready. Its feature state is version 2's too, so going back would be easy. Remember that in the next lesson.

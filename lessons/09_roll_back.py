@@ -25,7 +25,7 @@ from datetime import date
 
 import pandas as pd
 
-from firstflight import clock, operations, process, registry, state
+from firstflight import clock, deployments, history, operations, process, registry, state
 from firstflight import drops as upstream
 from firstflight import usecase as usecases
 from firstflight.workspace import PROJECT
@@ -68,7 +68,8 @@ print(f"log loss {seen.performance.loss:.3f}, naive guess {seen.performance.naiv
 # which mends a small leak. That means other columns, and **another state**.
 
 # %%
-from firstflight import gate, predictions, snapshot, train
+from classroom import naive_gate
+from firstflight import predictions, snapshot, train
 
 drops = operations.landed(flights)
 taken = snapshot.take(flights, drops, date(2013, 8, 18), date(2013, 9, 16), feature_version=2)
@@ -80,7 +81,7 @@ scored = predictions.replay(registry.load("flights", version), drops, start, sto
 scored = scored[[*flights.key, "prediction"]].rename(columns={"prediction": "candidate"})
 rows = rows.merge(scored, on=list(flights.key))
 
-by_mean = gate.point_estimate_verdict(rows, rules.metric, rules.gate)
+by_mean = naive_gate.point_estimate_verdict(rows, rules.metric, rules.gate)
 print(f"version {version} on {start} to {stop}, by the mean: {by_mean.verdict}")
 print(f"  {by_mean.check('better_than_live').sentence}")
 
@@ -111,7 +112,7 @@ operations.waive(flights, version, by="model_owner", reason=why)
 operations.promote(flights, version, by="model_owner", reason="fresher data; gate held, waived")
 traffic.wait_until(service.url, live="3")
 
-for entry in registry.history("flights")[-2:]:
+for entry in history.entries("flights")[-2:]:
     print(f"{entry.date} {entry.action} by {entry.by}: {entry.reason}")
 
 # %% [markdown]
@@ -224,7 +225,7 @@ show(
 # The page is clear, the old version is good. Whoever is on call moves the alias. It works: the service follows within a second.
 
 # %%
-registry.change(
+deployments.change(
     "flights",
     "alias",
     after={"live": "2", "previous": "3"},
@@ -285,10 +286,10 @@ for alert in seen.alerts:
 # `src/firstflight/rollback.py`. When it says no, try to force it.
 
 # %%
-from firstflight import rollback
+from firstflight import preflight, rollback
 from firstflight.errors import RollbackRefused
 
-registry.change(
+deployments.change(
     "flights",
     "alias",
     after={"live": "3", "previous": "2"},
@@ -296,7 +297,7 @@ registry.change(
     reason="undone: version 2 has no state",
 )
 traffic.wait_until(service.url, live="3")
-before = registry.aliases("flights"), len(registry.history("flights"))
+before = history.serving("flights").releases, len(history.entries("flights"))
 
 
 def roll_back(force=False):
@@ -310,7 +311,7 @@ for force in (False, True):
         roll_back(force)
     except RollbackRefused as error:
         print(error)
-print("unchanged:", before == (registry.aliases("flights"), len(registry.history("flights"))))
+print("unchanged:", before == (history.serving("flights").releases, len(history.entries("flights"))))
 
 # %% [markdown]
 # The first refusal names the cause and the command that mends it. The second is a decision of lesson 00: to switch against a failed preflight is to bet,
@@ -333,7 +334,7 @@ for feature_version in publish:
 
 
 def ask(drops):
-    for found in rollback.preflight(flights, "2", drops):
+    for found in preflight.preflight(flights, "2", drops):
         print(f"{'ok' if found.ok else 'NO'}  {found.name}: {found.sentence}")
 
 
@@ -370,7 +371,7 @@ def celsius_for(days):
 
 ask(celsius_for(7))
 for days in (0, 1, 2, 4, 7, 8):
-    found = {c.name: c.ok for c in rollback.preflight(flights, "2", celsius_for(days))}
+    found = {c.name: c.ok for c in preflight.preflight(flights, "2", celsius_for(days))}
     print(f"Celsius for {days} days: {'ok' if found['upstream'] else 'refused'}")
 shutil.rmtree(ws.root / "poisoned")
 
@@ -387,10 +388,10 @@ folder = Path(mlflow.artifacts.download_artifacts("models:/flights/2"))
 about = folder / "extra_files" / "release.json"
 saved = about.read_bytes()
 about.write_bytes(saved.replace(b'"feature_version": 1', b'"feature_version": 2'))
-print({c.name: c.ok for c in rollback.preflight(flights, "2", operations.landed(flights))})
+print({c.name: c.ok for c in preflight.preflight(flights, "2", operations.landed(flights))})
 
 about.write_bytes(saved)
-print({c.name: c.ok for c in rollback.preflight(flights, "2", operations.landed(flights))})
+print({c.name: c.ok for c in preflight.preflight(flights, "2", operations.landed(flights))})
 
 # %% [markdown]
 # One changed digit, and the release is not the one that was saved. `upstream` says no as well: the release that it must fit does not load, so
@@ -430,7 +431,7 @@ except RollbackRefused as error:
     print(error)
 
 service.stop()
-registry.history_table("flights")[["date", "action", "live", "candidate", "previous", "by"]]
+history.table("flights")[["date", "action", "live", "candidate", "previous", "by"]]
 
 # %% [markdown]
 # The bad release did not become `previous`, so there is nothing to go "back" to. And the history answers what people ask later:
@@ -461,7 +462,7 @@ ledger.record(
     "rollback",
     prevented="an old model without its features, worse than the bad release",
     start_s=took,
-    glue_lines=ledger.glue_lines("firstflight.rollback"),
+    glue_lines=ledger.glue_lines("firstflight.rollback") + ledger.glue_lines("firstflight.preflight"),
 )
 ledger.table("09")
 
@@ -475,7 +476,7 @@ checklist("09")
 # *In practice*
 #
 # - **One year, one story.** It is an existence proof, not a law: a fresher model is often better. That is why you measure.
-# - The preflight is cautious, and sometimes a holiday or odd weather is all that it has found; `rollback.last_week` says how often. That is the price,
+# - The preflight is cautious, and sometimes a holiday or odd weather is all that it has found; the docstring of `preflight.last_week` says what it asks. That is the price,
 #   and what `--force` is for.
 # - The proof replays the last week that version 2 served with its state, at the end of September. `retention.state_days` keeps that state for so
 #   long; a team that tidies up sooner takes its own proof away.

@@ -24,7 +24,7 @@ show_map("10")
 from dataclasses import replace
 from datetime import date
 
-from firstflight import clock, metrics, operations, registry
+from firstflight import clock, history, metrics, operations, registry
 from firstflight import usecase as usecases
 
 clock.set_today("2013-11-15")
@@ -92,7 +92,10 @@ for name, features in {"main": main, "branch": branch}.items():
 from firstflight import release
 from firstflight.errors import ReleaseError
 
-serving = {alias: registry.load("flights", alias) for alias in registry.aliases("flights")}
+serving = {
+    alias: registry.load("flights", version)
+    for alias, version in history.serving("flights").releases.items()
+}
 
 
 def ask(features):
@@ -260,7 +263,7 @@ for step in (operations.promote, operations.start_shadow):
         step(flights, version, by="model_owner", reason="the nightly retrain")
     except RolloutError as error:
         print(error)
-print("live:", registry.aliases("flights")["live"])
+print("live:", history.serving("flights").releases["live"])
 
 # %% [markdown]
 # Refused, and nothing has changed. A person may waive a hold, by name and with a reason; a machine has neither. It brings the evidence and stops. Here the person waits too: version 2 does

@@ -157,7 +157,7 @@ for name, found in {"left alone": left_alone, "each quarter": each_quarter}.item
     print(f"{name:>12}:", *(found[m].check("beats_naive").outcome for m in months))
 
 # %% [markdown]
-# One. In two, May and June, it is proven *worse*: until the retrain on June it is still the model of March. The winds of summer are not those of winter, and the mean follows them by itself. At best the recipe wins one fortnight of seven and ties in four, and it needs retraining to do that. Remember it at the gate. Remember it at the gate.
+# One. In two, May and June, it is proven *worse*: until the retrain on June it is still the model of March. The winds of summer are not those of winter, and the mean follows them by itself. At best the recipe wins one fortnight of seven and ties in four, and it needs retraining to do that. Remember it at the gate.
 #
 # ## The same path
 #
@@ -253,16 +253,15 @@ for alert in operations.last_alerts("air_time"):
 print(firstflight("rollback", "--reason", "worse than the mean of seven days"))
 
 # %% [markdown]
-# True, and worth knowing before the first release of anything: there is nothing to go back to. What there is instead is the naive guess. So the model goes out of service. No command was made for
-# that; `registry.change` is what each of them ends in, with a history entry.
+# True, and worth knowing before the first release of anything: there is nothing to go back to. What there is instead is the naive guess. So the model goes out of service, by a command of its own.
 
 # %%
-from firstflight import registry
+from firstflight import history
 
 service.stop()
 reason = "looked again as agreed: worse than the mean; callers use the mean"
-registry.change("air_time", "withdraw", after={"live": None}, by="model_owner", reason=reason)
-registry.history_table("air_time")[["date", "action", "live", "by", "reason"]]
+print(firstflight("withdraw", *owner, "--reason", reason))
+history.table("air_time")[["date", "action", "live", "by", "reason"]]
 
 # %% [markdown]
 # **A cheap path makes a no cheap.** In its first week, with one release and nobody harmed, you know that this model is not worth its service yet.

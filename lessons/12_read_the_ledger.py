@@ -79,12 +79,12 @@ show(
 # The other side of the ledger is the history. What was live, when, and by whose decision?
 
 # %%
-from firstflight import clock, registry
+from firstflight import clock, history, registry
 
 clock.set_today("2013-11-22")
 for usecase in ("flights", "air_time"):
     print(usecase)
-    table = registry.history_table(usecase)
+    table = history.table(usecase)
     print(table.drop(columns="reason").to_string(index=False))
 
 # %%
@@ -104,8 +104,8 @@ pd.DataFrame(about).T.reindex(columns=columns).fillna("")
 def spans(usecase):
     changes = [
         entry
-        for entry in registry.history(usecase)
-        if entry.phase == "done" and entry.after.get("live") != entry.before.get("live")
+        for entry in history.entries(usecase)
+        if entry.after.get("live") != entry.before.get("live")
     ]
     ends = [entry.date for entry in changes[1:]] + [clock.today()]
     live = pd.DataFrame(

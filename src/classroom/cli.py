@@ -290,12 +290,12 @@ def _cell(value: object) -> str:
 
 def _print_history(console: Console, ws: Workspace) -> None:
     console.print("\n[bold]The deployment history[/bold]")
-    history = _history(ws)
-    if history.empty:
+    deployed = _history(ws)
+    if deployed.empty:
         console.print("No lesson has deployed anything yet.")
         return
-    table = Table(*history.columns, box=None, header_style="bold")
-    for row in history.itertuples(index=False):
+    table = Table(*deployed.columns, box=None, header_style="bold")
+    for row in deployed.itertuples(index=False):
         table.add_row(*(str(value) for value in row))
     console.print(table)
 
@@ -303,10 +303,9 @@ def _print_history(console: Console, ws: Workspace) -> None:
 def _history(ws: Workspace) -> pd.DataFrame:
     """Return the deployment history of the flights model, a change a row."""
     configure(ws)
-    # Imported late: it brings MLflow, which takes seconds.
-    from firstflight import deployments
+    from firstflight import history
 
-    return deployments.history_table("flights")
+    return history.table("flights")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from classroom import pictures
-from firstflight import deployments, metrics, operations, predictions, workspace
+from firstflight import history, metrics, operations, predictions, workspace
 from firstflight import usecase as usecases
 
 START = dt.date(2013, 4, 1)
@@ -101,7 +101,7 @@ def draw(table: pd.DataFrame) -> Figure:
         label="answered without its feature state",
     )
     top = max(table["loss"].max(), table["naive"].max()) * 1.02
-    for n, entry in enumerate(e for e in deployments.history("flights") if e.action != "waive"):
+    for n, entry in enumerate(e for e in history.entries("flights") if e.action != "waive"):
         day = pd.Timestamp(entry.date)
         axes.axvline(day, color="#9ca3af", lw=0.8, zorder=0)
         what = {

@@ -1,3 +1,3 @@
 """The path of one model from a table to production and back: what a team takes to work."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

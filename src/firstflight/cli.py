@@ -2,30 +2,28 @@
 
 Exit codes: 0 done; 1 refused or failed, with the reason in one sentence; 2 wrong usage; 3 a
 decision that is not "go" (a gate that holds or fails, a rollout to be aborted, a page, an unproven
-rollback). `FIRSTFLIGHT_TRACEBACK=1` shows where an error came from.
+rollback).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import errno
+import io
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from firstflight import clock, database, records, workspace
-from firstflight.errors import BusyError, FirstFlightError, RegistryError
-
-if TYPE_CHECKING:
-    from firstflight.deployments import Deployment
+from firstflight import clock, workspace
+from firstflight.errors import FirstFlightError
 
 app = typer.Typer(
     help=(__doc__ or "").splitlines()[0] + "\n\n" + " ".join((__doc__ or "").splitlines()[2:]),
@@ -33,6 +31,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+for stream in (sys.stdout, sys.stderr):
+    # A reason may hold any letter, and a terminal may know ASCII alone.
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 # Text in a notebook too, where rich would draw HTML.
 console = Console(width=None if sys.stdout.isatty() else 140, highlight=False, force_jupyter=False)
 
@@ -44,35 +46,23 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the his
 Version = Annotated[str, typer.Argument(help="Version number or alias.")]
 
 
-def command(
-    name: str, *, finishes: bool = True
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a command that turns errors into one sentence and exit code 1.
-
-    Parameters
-    ----------
-    name : str
-    finishes : bool, default True
-        Whether to finish first what a killed command left. Those that change what serves do it
-        themselves: what was cut off may be what they are asked for.
-    """
+def command(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a command that turns the path's errors into one sentence and exit code 1."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            for stream in (sys.stdout, sys.stderr):
-                if hasattr(stream, "reconfigure"):  # a reason may hold what a terminal cannot show
-                    stream.reconfigure(errors="backslashreplace")
+            workspace.configure()
             try:
-                workspace.configure()
-                if finishes:
-                    _finish()
                 return function(*args, **kwargs)
             except Exception as error:
-                sentence = _sentence(error)
-                if sentence is None or os.environ.get("FIRSTFLIGHT_TRACEBACK"):
+                if os.environ.get("FIRSTFLIGHT_TRACEBACK") == "1" or isinstance(
+                    error, (typer.Exit, typer.Abort, typer.BadParameter)
+                ):
                     raise
-                _say(f"firstflight: {sentence}")
+                Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False).print(
+                    f"firstflight: {sentence(error)}", markup=False
+                )
                 raise typer.Exit(1) from None
 
         return app.command(name)(run)
@@ -80,72 +70,38 @@ def command(
     return register
 
 
-def _sentence(error: Exception) -> str | None:
-    """Return an error of the path, the system or the registry in one sentence; None for a bug."""
+def sentence(error: BaseException) -> str:
+    """Return one sentence for whatever ended a command."""
     if isinstance(error, FirstFlightError):
         return str(error)
-    home, said = workspace.current().root, str(error)
-    if isinstance(error, OSError) and error.errno is not None:
-        where = error.filename or home
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return f"The disk is full ({where}): free some space and run the command again."
-        return f"{where}: {error.strerror}; make it readable and writable, and run this again."
-    if type(error).__module__.split(".")[0] not in ("sqlalchemy", "mlflow", "sqlite3"):
-        return None
-    registry = f"The registry ({home / 'mlflow.db'})"
-    for sign, what in (
-        ("is full", "has no space left on its disk: free some, and run the command again"),
-        ("readonly", "may not be written: make it and its folder writable"),
-        ("locked", "is held by another program: close it, or try again"),
-        ("malformed", "is damaged: restore it from a backup"),
-        ("not a database", "is damaged: restore it from a backup"),
-        ("no such table", "is not MLflow's: restore it from a backup"),
-        ("unable to open", "cannot be opened: make it readable, or restore it from a backup"),
-        ("I/O error", "cannot be read or written: look at its disk"),
-    ):
-        if sign in said:
-            return f"{registry} {what}."
-    first = (said.splitlines() or [type(error).__name__])[0].rstrip(".")
-    return f"{registry} refused: {first}; FIRSTFLIGHT_TRACEBACK=1 shows where."
-
-
-def _say(text: str) -> None:
-    """Print for people, beside the output of the command."""
-    Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False).print(
-        text, markup=False
+    # MLflow and SQLAlchemy wrap what the database or the disk said.
+    cause, seen = error, [error]
+    while (deeper := cause.__cause__ or cause.__context__) is not None and deeper not in seen:
+        seen.append(deeper)
+        cause = deeper
+    for found in seen:
+        if isinstance(found, FirstFlightError):
+            return str(found)
+        if isinstance(found, OSError) and found.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return (
+                f"The disk is full ({found.filename or 'while writing'}): free some space and run "
+                "the command again; what was recorded before is whole."
+            )
+        if isinstance(found, sqlite3.Error):
+            return (
+                f"The registry's database said {str(found)!r}: free the disk or the file, or "
+                "restore it from a backup, and run the command again."
+            )
+        if isinstance(found, OSError):
+            return (
+                f"{found.filename or 'A file'} cannot be used ({found.strerror}): check that it "
+                "is there and that you may write it."
+            )
+    first = next(iter(str(error).splitlines()), "")[:300]
+    return (
+        f"The command failed with {type(error).__name__}: {first} (set FIRSTFLIGHT_TRACEBACK=1 to "
+        "see where)."
     )
-
-
-def _finish() -> None:
-    """Finish what a killed command left; a registry that is gone is the command's to say."""
-    try:
-        if not database.cut_off():
-            return
-        from firstflight import deployments, registry
-
-        for run_id in registry.tidy(patience=1):
-            _say(f"firstflight: ended run {run_id}, whose command was killed")
-        for usecase in records.usecases():
-            entry = deployments.catch_up(usecase, patience=1)
-            if entry is not None:
-                _say(f"firstflight: finished change {entry.n} of {usecase}, which was cut off")
-    except (RegistryError, BusyError):
-        return
-
-
-def _pending(usecase: str) -> int:
-    """Return the number of the last change if it was cut off, else 0."""
-    from firstflight import deployments
-
-    entry = deployments.cut_off(usecase)
-    return entry.n if entry else 0
-
-
-def _made(text: str, entry: Deployment, pending: int) -> None:
-    """Say what a change did, and if a command that was cut off had made it."""
-    if entry.n == pending:
-        text += f" (change {entry.n} of {entry.date}, which was cut off, is finished)"
-    console.print(text, soft_wrap=True, markup=False)
 
 
 def _day(text: str | None) -> dt.date | None:
@@ -162,11 +118,11 @@ def _print_json(data: Any) -> None:
 
 
 def _table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*[Text(str(cell)) for cell in row])  # no markup: a reason may hold brackets
+        table.add_row(*[str(cell) for cell in row])
     console.print(table)
 
 
@@ -193,8 +149,10 @@ def status_command(usecase: UseCaseName = "flights", as_json: Json = False) -> N
             [
                 alias,
                 about["version"],
-                f"{about['recipe']} (features v{about['feature_version']})",
-                about["trained_on"],
+                f"{about['recipe']} (features v{about['feature_version']})"
+                if "recipe" in about
+                else "?",
+                about.get("trained_on", "?"),
                 gated,
                 about["since"] or "",
                 score,
@@ -205,12 +163,24 @@ def status_command(usecase: UseCaseName = "flights", as_json: Json = False) -> N
     mode, share = found["rollout"]["mode"], found["rollout"]["share"]
     console.print(f"rollout: {mode}" + (f" {share:.0%}" if mode == "canary" else ""))
     console.print(f"last change: {found['last_change'] or 'none'}", markup=False)
+    if found["registry_problem"]:
+        console.print(f"registry: {found['registry_problem']}", markup=False, soft_wrap=True)
+    for number in found["unfinished_changes"]:
+        console.print(
+            f"unfinished: MLflow's aliases do not follow change {number} yet; it serves, and the "
+            "next command that changes something brings them up to date",
+            soft_wrap=True,
+        )
+    for alias, version in found["aliases_moved_by_hand"].items():
+        console.print(
+            f"moved by hand: MLflow's alias {alias} is {version or 'not set'}, and nothing follows "
+            "it; the history says what serves",
+            soft_wrap=True,
+        )
     alerts = [f"{a['level']}: {a['sentence']}" for a in found["alerts"]] or ["none"]
     console.print(
         "last alerts: " + alerts[0] + ("" if len(alerts) == 1 else f" (+{len(alerts) - 1})")
     )
-    for sentence in found["unfinished"]:
-        console.print(f"unfinished: {sentence}", soft_wrap=True, markup=False)
     return None
 
 
@@ -221,35 +191,37 @@ def history_command(
     as_json: Json = False,
 ) -> None:
     """Show every change of what serves, or what was live on a day."""
-    from firstflight import deployments
+    from firstflight import history
 
     day = _day(at)
     if day is None:
         if as_json:
-            entries = deployments.history(usecase)
-            return _print_json([entry.model_dump(mode="json") for entry in entries])
-        table = deployments.history_table(usecase)
+            return _print_json([e.model_dump(mode="json") for e in history.entries(usecase)])
+        table = history.table(usecase)
         _table(f"deployments of {usecase}", list(table.columns), table.to_numpy().tolist())
         return None
-    found = deployments.made_live(usecase, day)
+    entry = history.at(usecase, day)
     if as_json:
-        return _print_json(found and found[0].model_dump(mode="json"))
-    if found is None:
+        return _print_json(entry and entry.model_dump(mode="json"))
+    if entry is None:
         console.print(f"On {day} no release of {usecase} was deployed yet.")
         return None
-    entry, cause = found
-    live = entry.after.get("live")
+    live = entry.after.get("live", "nothing")
+    made_live = [
+        e
+        for e in history.entries(usecase)
+        if e.n <= entry.n and e.after.get("live") == live and e.before.get("live") != live
+    ]
+    cause = made_live[-1] if made_live else entry
     console.print(
-        f"On {day} {f'version {live}' if live else 'nothing'} of {usecase} was live, since "
-        f"{cause.date} ({cause.action} by {cause.by}): {cause.reason}",
+        f"On {day} version {live} of {usecase} was live, since {cause.date} ({cause.action} by "
+        f"{cause.by}): {cause.reason}",
         soft_wrap=True,
         markup=False,
     )
     if entry.n != cause.n:
         console.print(
-            f"Last change before: {entry.date} {entry.action}: {entry.reason}",
-            soft_wrap=True,
-            markup=False,
+            f"Last change before: {entry.date} {entry.action}: {entry.reason}", markup=False
         )
     return None
 
@@ -301,21 +273,24 @@ def train_command(
     usecase: UseCaseName = "flights",
 ) -> None:
     """Take a snapshot, train on it and register the release."""
-    from firstflight import operations, snapshot
+    from firstflight import operations, registry
     from firstflight import usecase as usecases
 
     case = usecases.get(usecase)
     first, last = _day(start), _day(end)
     assert first is not None and last is not None
-    taken = snapshot.take(case, operations.landed(case), first, last, feature_version)
-    version, new = operations.train(case, taken, recipe)
-    what = f"{usecase} version {version} ({recipe}, snapshot {taken.digest})"
-    console.print(f"registered {what}" if new else f"{what} is registered already")
+    before = registry.versions(usecase)
+    version = operations.train_release(
+        case, operations.landed(case), recipe, first, last, feature_version
+    )
+    tags = registry.tags(usecase, version)
+    done = "was registered already as" if version in before else "registered as"
+    console.print(f"{done} {usecase} version {version} ({recipe}, snapshot {tags['snapshot']})")
 
 
 @command("gate")
 def gate_command(version: Version, usecase: UseCaseName = "flights", as_json: Json = False) -> None:
-    """Judge a version offline and write the verdict down."""
+    """Judge a version offline and write the verdict on it."""
     from firstflight import operations
     from firstflight import usecase as usecases
 
@@ -330,7 +305,7 @@ def gate_command(version: Version, usecase: UseCaseName = "flights", as_json: Js
         raise typer.Exit(NOT_GO)
 
 
-@command("waive", finishes=False)
+@command("waive")
 def waive_command(
     version: Version, by: By, reason: Reason, usecase: UseCaseName = "flights"
 ) -> None:
@@ -338,12 +313,10 @@ def waive_command(
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    case, pending = usecases.get(usecase), _pending(usecase)
-    entry = operations.waive(case, version, by=by, reason=reason)
-    _made(entry.reason, entry, pending)
+    console.print(operations.waive(usecases.get(usecase), version, by=by, reason=reason).reason)
 
 
-@command("shadow", finishes=False)
+@command("shadow")
 def shadow_command(
     version: Version, by: By, reason: Reason, usecase: UseCaseName = "flights"
 ) -> None:
@@ -351,22 +324,18 @@ def shadow_command(
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    case, pending = usecases.get(usecase), _pending(usecase)
-    entry = operations.start_shadow(case, version, by=by, reason=reason)
-    what = f"version {entry.after['candidate']} shadows version {entry.after['live']}"
-    _made(what, entry, pending)
+    entry = operations.start_shadow(usecases.get(usecase), version, by=by, reason=reason)
+    console.print(f"version {entry.after['candidate']} shadows version {entry.after['live']}")
 
 
-@command("canary", finishes=False)
+@command("canary")
 def canary_command(by: By, reason: Reason, usecase: UseCaseName = "flights") -> None:
     """Let the candidate answer its share of the requests."""
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    case, pending = usecases.get(usecase), _pending(usecase)
-    entry = operations.start_canary(case, by=by, reason=reason)
-    what = f"version {entry.after['candidate']} answers {entry.share:.0%} of the requests"
-    _made(what, entry, pending)
+    entry = operations.start_canary(usecases.get(usecase), by=by, reason=reason)
+    console.print(f"version {entry.after['candidate']} answers {entry.share:.0%} of the requests")
 
 
 @command("decide")
@@ -385,7 +354,7 @@ def decide_command(usecase: UseCaseName = "flights", as_json: Json = False) -> N
         raise typer.Exit(NOT_GO)
 
 
-@command("promote", finishes=False)
+@command("promote")
 def promote_command(
     version: Version, by: By, reason: Reason, usecase: UseCaseName = "flights"
 ) -> None:
@@ -393,53 +362,50 @@ def promote_command(
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    case, pending = usecases.get(usecase), _pending(usecase)
-    entry = operations.promote(case, version, by=by, reason=reason)
-    _made(f"version {entry.after['live']} of {usecase} is live", entry, pending)
+    entry = operations.promote(usecases.get(usecase), version, by=by, reason=reason)
+    console.print(f"version {entry.after['live']} of {usecase} is live")
 
 
-@command("abort", finishes=False)
+@command("abort")
 def abort_command(by: By, reason: Reason, usecase: UseCaseName = "flights") -> None:
     """Take the candidate out."""
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    case, pending = usecases.get(usecase), _pending(usecase)
-    entry = operations.abort(case, by=by, reason=reason)
-    what = f"version {entry.details['version']} is out; live answers everything"
-    _made(what, entry, pending)
+    entry = operations.abort(usecases.get(usecase), by=by, reason=reason)
+    console.print(f"version {entry.details['version']} is out; live answers everything")
 
 
-@command("withdraw", finishes=False)
+@command("withdraw")
 def withdraw_command(by: By, reason: Reason, usecase: UseCaseName = "flights") -> None:
-    """Take every release out of service; nothing answers until another is promoted."""
+    """Take every release out: nothing answers until another one is promoted."""
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    case, pending = usecases.get(usecase), _pending(usecase)
-    entry = operations.withdraw(case, by=by, reason=reason)
-    out = ", ".join(f"{version} ({alias})" for alias, version in entry.before.items())
-    what = f"version {out} of {usecase} is out: nothing is live, and the service answers 503"
-    _made(what, entry, pending)
+    entry = operations.withdraw(usecases.get(usecase), by=by, reason=reason)
+    console.print(
+        f"version {entry.details['version']} of {usecase} is out, and nothing is live: the service "
+        "answers 503, so tell the callers to use the naive guess",
+        soft_wrap=True,
+    )
 
 
 @command("check")
 def check_command(usecase: UseCaseName = "flights", as_json: Json = False) -> None:
-    """Ask whether this code loads every release that may serve; what CI asks before a merge."""
-    from firstflight import operations, registry
+    """Ask whether this code loads every release that may serve; CI asks it of a branch."""
+    from firstflight import history, operations
     from firstflight import usecase as usecases
 
-    found = operations.check(usecases.get(usecase))
+    case = usecases.get(usecase)
+    problems = operations.check_releases(case)
     if as_json:
-        _print_json(found)
-    versions = registry.aliases(usecase)
-    for alias, problem in {} if as_json else found.items():
-        said = problem or "loads, and repeats its frozen answers"
-        console.print(f"{alias} (version {versions[alias]}): {said}", soft_wrap=True, markup=False)
-    if not found and not as_json:
-        console.print(f"no release of {usecase} may serve")
-    if any(found.values()):
-        raise typer.Exit(1)
+        _print_json(problems)
+    else:
+        for alias, version in history.serving(usecase).releases.items():
+            name = f"{alias} (version {version})"
+            console.print(f"{name}: {problems.get(name, 'loads')}", markup=False, soft_wrap=True)
+    if problems:
+        raise typer.Exit(NOT_GO)
 
 
 @command("monitor")
@@ -466,9 +432,9 @@ def monitor_command(
         raise typer.Exit(NOT_GO)
 
 
-@command("rollback", finishes=False)
+@command("rollback")
 def rollback_command(
-    reason: Reason = "",
+    reason: Reason,
     by: By = "on_call",
     usecase: UseCaseName = "flights",
     url: Annotated[
@@ -478,9 +444,6 @@ def rollback_command(
     check: Annotated[
         bool, typer.Option("--check", help="Only the preflight; change nothing.")
     ] = False,
-    prove: Annotated[
-        bool, typer.Option("--prove", help="Only the proof of the last rollback, again.")
-    ] = False,
     as_json: Json = False,
 ) -> None:
     """Restore the previous release with its features, state and snapshot, and prove it."""
@@ -488,9 +451,10 @@ def rollback_command(
     from firstflight import usecase as usecases
 
     case = usecases.get(usecase)
+    drops = operations.landed(case)
     if check:
         target = registry.resolve(usecase, "previous")
-        checks = rollback.preflight(case, target, operations.landed(case), url)
+        checks = rollback.preflight(case, target, drops, url)
         if as_json:
             _print_json([c.model_dump() for c in checks])
         else:
@@ -499,20 +463,12 @@ def rollback_command(
         if not all(c.ok for c in checks):
             raise typer.Exit(NOT_GO)
         return
-    if prove:
-        if url is None:
-            raise typer.BadParameter("--prove needs the --url of the service.")
-        done = rollback.prove_again(case, url=url, by=by)
-    else:
-        drops = operations.landed(case)
-        done = rollback.rollback(case, drops, reason=reason, by=by, url=url, force=force)
+    done = rollback.rollback(case, drops, reason=reason, by=by, url=url, force=force)
     if as_json:
         _print_json(done.model_dump(mode="json"))
     else:
-        before = f" (change {done.entry}, made before)" if done.done_before else ""
         console.print(
             f"version {done.restored} of {usecase} is live again; version {done.left} is out"
-            + before
         )
         if done.proof is None:
             console.print("not proven: give --url of the service to replay frozen requests")

@@ -13,10 +13,6 @@ class DropError(FirstFlightError):
     """An upstream drop is missing or is not what its description promises."""
 
 
-class RecordError(FirstFlightError):
-    """An entry of a history is missing, damaged, or cannot be written."""
-
-
 class ProcessError(FirstFlightError):
     """``process.toml`` lacks a decision or holds one that cannot be read."""
 
@@ -37,6 +33,14 @@ class ReleaseError(FirstFlightError):
     """A release cannot be saved or loaded as it was made."""
 
 
+class RecordError(FirstFlightError):
+    """A record of what was decided is missing or damaged."""
+
+
+class PermissionRefused(FirstFlightError):
+    """The role may not do this, by the team's ``process.toml``."""
+
+
 class RegistryError(FirstFlightError):
     """The registry does not hold what was asked for."""
 
@@ -47,10 +51,6 @@ class GateError(FirstFlightError):
 
 class RolloutError(FirstFlightError):
     """A change of what serves is not allowed in the present state."""
-
-
-class NotAllowed(RolloutError):
-    """The role has no permission for this change of what serves."""
 
 
 class RollbackRefused(FirstFlightError):

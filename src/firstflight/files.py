@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -46,15 +45,11 @@ def write(path: Path, content: bytes | str, *, durable: bool = False) -> None:
 
 
 def sweep() -> None:
-    """Remove the temporary files and folders of processes that are gone."""
+    """Remove the temporary files of processes that are gone."""
     with contextlib.suppress(FileNotFoundError):
         for part in workspace.current().temporary.iterdir():
             pid, _, _ = part.name.partition("-")
-            if pid.isdigit() and alive(int(pid)):
-                continue
-            if part.is_dir() and not part.is_symlink():
-                shutil.rmtree(part, ignore_errors=True)
-            else:
+            if not (pid.isdigit() and alive(int(pid))):
                 part.unlink(missing_ok=True)
 
 

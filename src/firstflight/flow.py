@@ -29,7 +29,7 @@ from firstflight import (
 from firstflight import usecase as usecases
 from firstflight.errors import DropError
 
-# Enough for a rehearsal. A real upstream is late by hours: give `ingest` hours where it runs.
+# For a rehearsal. A real upstream is late by hours: give `ingest` hours where it runs.
 RETRIES = 3
 RETRY_SECONDS = 5.0
 
@@ -79,17 +79,13 @@ def take_snapshot(usecase: str, start: dt.date, end: dt.date, feature_version: i
 
 @task(name="train and register")
 def train_and_register(usecase: str, digest: str, recipe: str) -> str:
-    """Fit a recipe on a snapshot and register it, once; return its version."""
-    case = usecases.get(usecase)
-    version, new = operations.train(case, snapshot.load(digest), recipe)
-    if not new:
-        get_run_logger().info("version %s is this snapshot and recipe already", version)
-    return version
+    """Fit a recipe on a snapshot and register it; return the version, old if it was done before."""
+    return operations.register_snapshot(usecases.get(usecase), digest, recipe)
 
 
 @task(name="gate")
 def judge(usecase: str, version: str) -> gate.Verdict:
-    """Judge the version by the offline gate and write the verdict down."""
+    """Judge the version by the offline gate and write the verdict on it."""
     case = usecases.get(usecase)
     return operations.run_gate(case, version, operations.landed(case))
 

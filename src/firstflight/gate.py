@@ -119,7 +119,7 @@ class Waiver(BaseModel):
     Parameters
     ----------
     by : str
-        The role that decides, one of ``permissions.waive`` in ``process.toml``.
+        The role that decides, one of ``waiver.who`` in ``process.toml``.
     reason : str
         Why, in at least 10 characters: somebody will read it on a bad night.
 
@@ -159,20 +159,15 @@ class Waiver(BaseModel):
 def may_ship(verdict: Verdict, waiver: Waiver | None, rules: Process) -> bool:
     """Return whether a verdict, with the waiver if there is one, allows a deployment.
 
-    Parameters
-    ----------
-    rules : Process
-        Who may waive (``permissions.waive``), and what (``waiver.may_waive``).
-
     Raises
     ------
     GateError
         The waiver is by a role that the process does not let waive.
     """
-    who = rules.permissions.waive
-    if waiver is not None and waiver.by not in who:
+    if waiver is not None and waiver.by not in rules.permissions.waive:
         raise GateError(
-            f'A waiver by "{waiver.by}" does not count; process.toml lets {" or ".join(who)} '
+            f'A waiver by "{waiver.by}" does not count; process.toml lets '
+            f"{' or '.join(rules.permissions.waive)} "
             "waive, so ask there."
         )
     if verdict.verdict == "pass":

@@ -1,13 +1,8 @@
-"""What the runbook's commands do, one function per command.
+"""What the runbook's commands do about releases, one function per command.
 
 The decisions are pure functions elsewhere (`gate`, `rollout`, `monitor`). Here they get their
-evidence, and what they decide is written down and done. Not here are the commands that are one call
-of a module of their own: `drops.land`, `state.publish`, `clock.set_today`, `deployments.history`
-and `rollback.rollback`.
-
-Each command that changes something holds the workspace's lock from its first check to its last
-write, and first finishes what a kill cut off. If that was the very change that is asked for, it is
-returned and not made twice.
+evidence, and what they decide is written down and done. `land` is in `drops`, `state` in `state`,
+`rollback` in `rollback`: those are modules of their own.
 """
 
 from __future__ import annotations
@@ -23,25 +18,26 @@ import pandas as pd
 
 from firstflight import (
     clock,
+    contract,
     deployments,
-    evidence,
+    files,
     gate,
+    history,
+    judgements,
     locks,
     monitor,
     predictions,
     process,
     registry,
-    rollback,
     rollout,
+    snapshot,
+    train,
     workspace,
 )
-from firstflight.deployments import Deployment
 from firstflight.drops import Drops
-from firstflight.errors import BusyError, FirstFlightError, GateError, RolloutError
+from firstflight.errors import FirstFlightError, GateError, RegistryError, RolloutError
 from firstflight.release import Release
-from firstflight.snapshot import Snapshot
 from firstflight.state import States, Store
-from firstflight.train import fit
 from firstflight.usecase import UseCase
 
 ONE_ROW_CALLS = 30
@@ -50,48 +46,6 @@ ONE_ROW_CALLS = 30
 def landed(usecase: UseCase, today: dt.date | None = None) -> Drops:
     """Return the workspace's landed drops as the clock's today (or the given day) knows them."""
     return Drops(workspace.current().drops, usecase.sources, today or clock.today())
-
-
-# --- train --------------------------------------------------------------------------------------
-
-
-def train(usecase: UseCase, taken: Snapshot, recipe: str) -> tuple[str, bool]:
-    """Fit a recipe on a snapshot and register it, once.
-
-    Parameters
-    ----------
-    usecase : UseCase
-    taken : Snapshot
-    recipe : str
-        A key of ``usecase.recipes``.
-
-    Returns
-    -------
-    version : str
-    new : bool
-        False if this snapshot, recipe and feature code were registered before.
-
-    Raises
-    ------
-    ReleaseError
-        If there is no such recipe, or the snapshot is of another use case.
-    RegistryError, BusyError
-        If it cannot be registered.
-    """
-    registry.tidy()
-    features = usecase.features[taken.manifest["feature_version"]]
-    version = registry.registered(
-        usecase.name,
-        snapshot=taken.digest,
-        recipe=recipe,
-        feature_version=features.version,
-        code_digest=features.code_digest,
-    )
-    if version is not None:
-        return version, False
-    before = registry.versions(usecase.name)
-    version = registry.register(fit(usecase, taken, recipe))  # asks again, under the lock
-    return version, version not in before
 
 
 # --- gate ---------------------------------------------------------------------------------------
@@ -142,22 +96,18 @@ def budgets(candidate: Release) -> dict[str, float]:
 def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
     """Judge a registered version against the live one, and write the verdict down.
 
-    Judging again makes a new record; the newest one counts.
-
     Parameters
     ----------
     usecase : UseCase
     name : str
-        Version or alias.
+        A version or an alias.
     drops : Drops
-        Upstream as known today.
+        What is known today.
 
     Raises
     ------
     GateError
         If the labels of its window have not all come by the drops' today.
-    RegistryError
-        If there is no such version.
     """
     version = registry.resolve(usecase.name, name)
     start, end = gate_window(usecase, version)
@@ -167,7 +117,7 @@ def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
             f"{drops.today}: its labels are known on {end + dt.timedelta(days=1)}, so wait."
         )
     candidate = registry.load(usecase.name, version)
-    live_version = registry.aliases(usecase.name).get("live")
+    live_version = history.serving(usecase.name).releases.get("live")
     against = "" if live_version in (None, version) else str(live_version)
     live = registry.load(usecase.name, against) if against else None
     rows = window_rows(usecase, drops, start, end, live)
@@ -178,153 +128,191 @@ def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
     )
     rules = process.load().usecase(usecase.name)
     verdict = gate.judge(rows, rules.metric, rules.gate, budgets(candidate))
-    with locks.writing("gate"):
-        deployments.catch_up(usecase.name)
-        evidence.keep_verdict(usecase.name, version, verdict, against)
-        deployments.follow(usecase.name)
+    _settle(usecase.name)
+    judgements.record_verdict(usecase.name, version, against, verdict)
     return verdict
 
 
-def verdicts(usecase: str, version: str) -> list[evidence.VerdictRecord]:
-    """Return every verdict on a version, oldest first."""
-    return evidence.verdicts(usecase, version)
-
-
 def verdict_of(usecase: str, version: str) -> gate.Verdict:
-    """Return the newest verdict on a version: the one that counts.
+    """Return the newest verdict about a version; `judgements.judged` returns all of them.
 
     Raises
     ------
     GateError
         If it was never judged.
     """
-    return evidence.newest_verdict(usecase, version).verdict
+    return judgements.judgement_of(usecase, version).verdict
 
 
-def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> Deployment:
-    """Let a version ship although it is not proven: by name, with a reason, in the history.
+def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> history.Deployment:
+    """Let a version ship on one verdict although it is not proven: by name, with a reason.
 
-    A waiver is of one verdict, the newest. When the version is judged again it counts no more.
+    The waiver counts for the newest verdict of today and for no later one.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    name : str
+        A version or an alias.
+    by, reason : str
+        The role, and why, in at least 10 characters.
 
     Raises
     ------
-    NotAllowed
-        If the role may not waive.
     GateError
-        If the version was not judged, passed, or has a verdict that may not be waived, or the
-        reason has fewer than 10 characters.
-    RolloutError
-        If this verdict is waived already.
+        If the verdict needs no waiver, or the process does not let it be waived, or the reason is
+        too short.
+    PermissionRefused
+        If the role may not waive.
     """
     with locks.writing("waive"):
         version = registry.resolve(usecase.name, name)
-        made = _cut_off(usecase, "waive", by, version)
-        if made is not None:
-            return made
-        judged = evidence.newest_verdict(usecase.name, version)
-        verdict, waiver = judged.verdict, gate.Waiver(by=by, reason=reason)
-        what = f"{usecase.name} version {version}"
+        begun = _settle(usecase.name)
+        found = judgements.judgement_of(usecase.name, version)
+        if begun and (begun.action, begun.by, begun.details.get("verdict")) == (
+            "waive",
+            by,
+            found.n,
+        ):
+            return begun
+        verdict, waiver = found.verdict, gate.Waiver(by=by, reason=reason)
         if verdict.verdict == "pass":
-            raise GateError(f"{what} passed (verdict {judged.n}) and needs no waiver.")
+            raise GateError(
+                f"{usecase.name} version {version} passed the gate: it needs no waiver, and none "
+                "was written."
+            )
         rules = process.load()
         if not gate.may_ship(verdict, waiver, rules):
-            may = ", ".join(rules.waiver.may_waive) or "no verdict"
             raise GateError(
-                f"{what} got {verdict.verdict!r} ({verdict.decided_by}), which may not be waived: "
-                f"only {may} may."
+                f"{usecase.name} version {version} got {verdict.verdict!r} "
+                f"({verdict.decided_by}), which may not be waived: only "
+                f"{', '.join(rules.waiver.may_waive) or 'nothing'} may."
             )
-        before = deployments.waiver_of(usecase.name, judged.n)
-        if before is not None:
-            raise RolloutError(
-                f"Verdict {judged.n} on {what} is waived already (change {before.n}, by "
-                f"{before.by}): nothing was changed."
+        if judgements.waiver_of(usecase.name, found) is not None:
+            raise GateError(
+                f"Verdict {found.n} of {usecase.name} version {version} is waived already: "
+                "nothing was written."
             )
-        now = deployments.serving(usecase.name)
+        now = history.serving(usecase.name)
+        said = f"{verdict.verdict} ({verdict.decided_by})"
         return deployments.change(
             usecase.name,
             "waive",
             after={},
             mode=now.mode,
             share=now.share,
-            reason=f"version {version}: {verdict.verdict} ({verdict.decided_by}) waived: "
-            f"{waiver.reason}",
+            reason=f"version {version}: {said} waived: {waiver.reason}",
             by=by,
-            details={"version": version, "verdict": judged.n, "reason": waiver.reason},
+            details={"version": version, "verdict": found.n, "reason": waiver.reason},
         )
 
 
-def _cut_off(usecase: UseCase, action: str, by: str, version: str | None) -> Deployment | None:
-    """Finish what a kill cut off, and return it if it is the change that is asked for again."""
-    deployments.allow(usecase.name, action, by)
-    entry = deployments.catch_up(usecase.name)
-    if entry is None or entry.action != action:
-        return None
-    return entry if version in (None, entry.details.get("version")) else None
+def train_release(
+    usecase: UseCase,
+    drops: Drops,
+    recipe: str,
+    start: dt.date,
+    end: dt.date,
+    feature_version: int = 1,
+) -> str:
+    """Take a snapshot, train on it and register the release; doing it again finds it.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        What is known today.
+    recipe : str
+        Of the use case.
+    start, end : date
+        First and last training day.
+    feature_version : int, default 1
+
+    Returns
+    -------
+    str
+        The version.
+    """
+    taken = snapshot.take(usecase, drops, start, end, feature_version)
+    return register_snapshot(usecase, taken.digest, recipe)
+
+
+def register_snapshot(usecase: UseCase, digest: str, recipe: str) -> str:
+    """Fit a recipe on a snapshot that was taken, and register it, unless that was done already.
+
+    Returns
+    -------
+    str
+        The version.
+    """
+    taken = snapshot.load(digest)
+    done = registry.find(
+        usecase,
+        snapshot=digest,
+        recipe=recipe,
+        feature_version=taken.manifest["feature_version"],
+    )
+    return done if done is not None else registry.register(train.fit(usecase, taken, recipe))
 
 
 # --- rollout ------------------------------------------------------------------------------------
 
 
-def _shippable(usecase: str, version: str) -> dict[str, int | None]:
-    """Return what a version may be shipped on: its newest verdict, and the waiver of that one."""
-    judged = evidence.verdicts(usecase, version)
-    waiver = deployments.waiver_of(usecase, judged[-1].n) if judged else None
-    # The process of today decides what a waiver may cover, not that of the day it was given.
-    if waiver and judged[-1].verdict.verdict not in process.load().waiver.may_waive:
-        waiver = None
-    if not judged or (judged[-1].verdict.verdict != "pass" and waiver is None):
-        verdict = judged[-1].verdict.verdict if judged else "no verdict"
-        raise RolloutError(
-            f"{usecase} version {version} has {verdict} at the gate: let it pass, or record a "
-            "waiver."
-        )
-    return {"verdict": judged[-1].n, "waiver": waiver.n if waiver else None}
+def _settle(usecase: str) -> history.Deployment | None:
+    """Finish what a command that was cut off has left; return the change that was finished."""
+    with locks.writing("settle"):
+        begun = deployments.settle(usecase)
+        judgements.settle(usecase)
+        return begun
 
 
-def _decided(usecase: str, mode: str, version: str) -> tuple[str, int | None]:
-    """Return the newest decision of the rollout in progress, if it is this one's, and its number.
-
-    A decision of another rollout, of the same version even, says nothing about this one.
-    """
-    now = deployments.serving(usecase)
-    if now.mode != mode or now.releases.get("candidate") != version:
-        return "none", None
-    found = evidence.decisions(usecase, now.rollout)
-    return (found[-1].decision.decision, found[-1].n) if found else ("none", None)
+def _same(begun: history.Deployment | None, action: str, by: str, **after: str | None) -> bool:
+    """Tell whether a change that was cut off, and is finished now, is the one asked for."""
+    return (
+        begun is not None
+        and (begun.action, begun.by) == (action, by)
+        and all(begun.after.get(alias) == version for alias, version in after.items())
+    )
 
 
-def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> Deployment:
+def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> history.Deployment:
     """Let a version predict beside live, logged and not returned.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    name : str
+        A version or an alias.
+    by, reason : str
+        The role that decides, and why.
 
     Raises
     ------
-    NotAllowed
-        If the role may not.
     RolloutError
-        If the gate did not pass it and nobody waived, nothing is live, it is the live one, or it is
-        in the shadow already.
+        If nothing is live, the version is live itself or shadows already, or the gate holds it.
+    PermissionRefused
+        If the role may not.
     """
     with locks.writing("shadow"):
         version = registry.resolve(usecase.name, name)
-        made = _cut_off(usecase, "shadow", by, version)
-        if made is not None:
-            return made
-        stands_on = _shippable(usecase.name, version)
-        now = deployments.serving(usecase.name)
+        if _same(begun := _settle(usecase.name), "shadow", by, candidate=version):
+            assert begun is not None
+            return begun
+        now = history.serving(usecase.name)
         if "live" not in now.releases:
             raise RolloutError(
                 f"{usecase.name} has nothing live to shadow: promote its first version instead."
             )
         if now.releases["live"] == version:
             raise RolloutError(
-                f"{usecase.name} version {version} is live, and cannot be its own candidate: "
-                "nothing was changed."
+                f"{usecase.name} version {version} is live: a release cannot shadow itself."
             )
-        if now.mode == "shadow" and now.releases.get("candidate") == version:
+        if now.mode != "off" and now.releases.get("candidate") == version:
             raise RolloutError(
-                f"{usecase.name} version {version} is in the shadow already (change "
-                f"{now.rollout}): nothing was changed."
+                f"{usecase.name} version {version} is the candidate already, in the {now.mode}: "
+                "nothing was changed; abort it first to begin again."
             )
+        verdict, waiver = judgements.standing(usecase.name, version)
         return deployments.change(
             usecase.name,
             "shadow",
@@ -332,7 +320,7 @@ def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> Deploy
             mode="shadow",
             by=by,
             reason=reason,
-            details={"version": version, **stands_on},
+            details={"verdict": verdict.n, "waiver": waiver and waiver.n},
         )
 
 
@@ -345,125 +333,141 @@ def decide(usecase: UseCase, drops: Drops, *, since: dt.date | None = None) -> r
     ----------
     usecase : UseCase
     drops : Drops
-        Upstream as known today.
+        What is known today.
     since : date, optional
-        First day that counts; the day on which the rollout entered its mode if not given.
+        First day to count; that on which the stage began if not given.
 
     Raises
     ------
     RolloutError
-        If there is none, its rows cannot be compared, or it changed while it was decided.
+        If there is no rollout in progress.
     """
-    now = deployments.serving(usecase.name)
-    mode = now.mode
-    if mode == "off":
-        raise RolloutError(f"{usecase.name} has no rollout in progress: start a shadow first.")
+    entry = judgements.stage_entry(usecase.name)
+    releases, mode = entry.after, entry.mode
     due = drops.today - dt.timedelta(days=1)
-    entered = deployments.entry(usecase.name, now.rollout).date
-    rows = predictions.joined(usecase, drops, since or entered, due)
+    rows = predictions.joined(usecase, drops, since or entry.date, due)
     roles = ("live", "shadow") if mode == "shadow" else ("live", "candidate")
     rules = process.load().usecase(usecase.name)
-    live, candidate = now.releases["live"], now.releases["candidate"]
     decision = rollout.decide(
         rows[rows["role"].isin(roles)],
-        mode,
+        mode,  # type: ignore[arg-type]  # a stage entry is of a stage
         rules.rollout,
         rules.metric,
-        live=live,
-        candidate=candidate,
+        live=releases["live"],
+        candidate=releases["candidate"],
         key=usecase.key,
         due=due,
     )
     with locks.writing("decide"):
-        deployments.catch_up(usecase.name)
-        if deployments.serving(usecase.name).rollout != now.rollout:
+        _settle(usecase.name)
+        if judgements.stage_entry(usecase.name).n != entry.n:
             raise RolloutError(
-                f"The {mode} of {usecase.name} ended while it was decided: nothing was written; "
-                "ask for the status."
+                f"The rollout of {usecase.name} was changed by another command while this one "
+                "counted: nothing was written; decide again."
             )
-        evidence.keep_decision(usecase.name, now.rollout, candidate, live, decision)
-        deployments.follow(usecase.name)
+        judgements.record_decision(usecase.name, releases["candidate"], decision)
     return decision
 
 
-def start_canary(usecase: UseCase, *, by: str, reason: str) -> Deployment:
+def start_canary(usecase: UseCase, *, by: str, reason: str) -> history.Deployment:
     """Let the candidate answer its share of the requests.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    by, reason : str
+        The role that decides, and why.
 
     Raises
     ------
-    NotAllowed
-        If the role may not.
     RolloutError
-        If there is no candidate, it answers already, or the newest decision of its shadow is not
-        ``promote`` and its newest verdict is not waived.
+        If there is no candidate in the shadow, or this shadow was not decided ``promote`` and the
+        verdict has no waiver.
+    PermissionRefused
+        If the role may not.
     """
     with locks.writing("canary"):
-        made = _cut_off(usecase, "canary", by, None)
-        if made is not None:
-            return made
+        begun = _settle(usecase.name)
         version = _candidate(usecase)
-        now = deployments.serving(usecase.name)
-        if now.mode == "canary":
+        if _same(begun, "canary", by, candidate=version):
+            assert begun is not None
+            return begun
+        now = history.serving(usecase.name)
+        if now.mode != "shadow":
             raise RolloutError(
-                f"{usecase.name} version {version} answers {now.share:.0%} of the requests already "
-                f"(change {now.rollout}): nothing was changed."
+                f"{usecase.name} version {version} is in mode {now.mode!r}: a canary begins from "
+                "the shadow, so start one first."
             )
-        stands_on = _shippable(usecase.name, version)
-        decided, decision = _decided(usecase.name, "shadow", version)
-        if decided != "promote" and stands_on["waiver"] is None:
+        verdict, waiver = judgements.standing(usecase.name, version)
+        decided = judgements.decision_of(usecase.name, version, "shadow")
+        said = decided.decision.decision if decided else "none"
+        if said != "promote" and waiver is None:
             raise RolloutError(
                 f"{usecase.name} version {version} has no shadow decision 'promote' (it has "
-                f"{decided!r}): decide the shadow first."
+                f"{said!r}): decide the shadow first."
             )
+        share = process.load().usecase(usecase.name).rollout.canary_share
         return deployments.change(
             usecase.name,
             "canary",
             after={},
             mode="canary",
-            share=process.load().usecase(usecase.name).rollout.canary_share,
+            share=share,
             by=by,
             reason=reason,
-            details={"version": version, **stands_on, "decision": decision},
+            details={
+                "verdict": verdict.n,
+                "waiver": waiver and waiver.n,
+                "decision": decided and decided.n,
+            },
         )
 
 
 def _candidate(usecase: UseCase) -> str:
-    releases = deployments.serving(usecase.name).releases
+    releases = history.serving(usecase.name).releases
     if "candidate" not in releases:
         raise RolloutError(f"{usecase.name} has no candidate: start a shadow first.")
     return releases["candidate"]
 
 
-def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> Deployment:
+def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> history.Deployment:
     """Make a version live; the one before it becomes ``previous``.
 
-    It needs a verdict that passed and, if something is live, the decision ``promote`` of its canary
-    in progress. A waiver of its newest verdict stands for both: a role that may waive takes the
-    whole risk by name.
+    Parameters
+    ----------
+    usecase : UseCase
+    name : str
+        A version or an alias.
+    by, reason : str
+        The role that decides, and why.
 
     Raises
     ------
-    NotAllowed
-        If the role may not.
     RolloutError
-        If it lacks what is said above, or is live already.
+        If it is live already, its newest verdict is not a pass, or the canary in progress was not
+        decided ``promote``, and nobody waived that verdict. The first version of a use case needs
+        the gate alone.
+    PermissionRefused
+        If the role may not.
     """
     with locks.writing("promote"):
         version = registry.resolve(usecase.name, name)
-        made = _cut_off(usecase, "promote", by, version)
-        if made is not None:
-            return made
-        live = deployments.serving(usecase.name).releases.get("live")
+        begun = _settle(usecase.name)
+        live = history.serving(usecase.name).releases.get("live")
         if live == version:
+            if _same(begun, "promote", by, live=version):
+                assert begun is not None
+                return begun
             raise RolloutError(
                 f"{usecase.name} version {version} is live already: nothing was changed."
             )
-        stands_on = _shippable(usecase.name, version)
-        decided, decision = _decided(usecase.name, "canary", version)
-        if live is not None and decided != "promote" and stands_on["waiver"] is None:
+        verdict, waiver = judgements.standing(usecase.name, version)
+        decided = judgements.decision_of(usecase.name, version, "canary")
+        said = decided.decision.decision if decided else "none"
+        if live is not None and said != "promote" and waiver is None:
             raise RolloutError(
                 f"{usecase.name} version {version} has no canary decision 'promote' (it has "
-                f"{decided!r}): roll it out by shadow and canary, or record a waiver."
+                f"{said!r}): roll it out by shadow and canary, or record a waiver."
             )
         return deployments.change(
             usecase.name,
@@ -471,24 +475,27 @@ def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> Deployment:
             after={"live": version, "previous": live, "candidate": None},
             by=by,
             reason=reason,
-            details={"version": version, **stands_on, "decision": decision},
+            details={
+                "verdict": verdict.n,
+                "waiver": waiver and waiver.n,
+                "decision": decided and decided.n,
+            },
         )
 
 
-def abort(usecase: UseCase, *, by: str, reason: str) -> Deployment:
+def abort(usecase: UseCase, *, by: str, reason: str) -> history.Deployment:
     """Take the candidate out; live answers everything again.
 
-    Raises
-    ------
-    NotAllowed
-        If the role may not.
-    RolloutError
-        If there is no candidate.
+    Parameters
+    ----------
+    usecase : UseCase
+    by, reason : str
+        The role that decides, and why.
     """
     with locks.writing("abort"):
-        made = _cut_off(usecase, "abort", by, None)
-        if made is not None:
-            return made
+        if _same(begun := _settle(usecase.name), "abort", by, candidate=None):
+            assert begun is not None
+            return begun
         version = _candidate(usecase)
         return deployments.change(
             usecase.name,
@@ -500,59 +507,64 @@ def abort(usecase: UseCase, *, by: str, reason: str) -> Deployment:
         )
 
 
-def withdraw(usecase: UseCase, *, by: str, reason: str) -> Deployment:
-    """Take every release out of service: the service has nothing live then, and answers 503.
+def withdraw(usecase: UseCase, *, by: str, reason: str) -> history.Deployment:
+    """Take every release out; the service answers 503 until another one is promoted.
 
-    For a release that is worse than no answer and has none before it to go back to.
+    Parameters
+    ----------
+    usecase : UseCase
+    by, reason : str
+        The role that decides, and why.
 
     Raises
     ------
-    NotAllowed
-        If the role may not.
     RolloutError
-        If nothing serves.
+        If nothing is live.
+    PermissionRefused
+        If the role may not.
     """
     with locks.writing("withdraw"):
-        made = _cut_off(usecase, "withdraw", by, None)
-        if made is not None:
-            return made
-        releases = deployments.serving(usecase.name).releases
-        if not releases:
-            raise RolloutError(f"{usecase.name} has nothing to withdraw: nothing was changed.")
+        if _same(begun := _settle(usecase.name), "withdraw", by, live=None):
+            assert begun is not None
+            return begun
+        live = history.serving(usecase.name).releases.get("live")
+        if live is None:
+            raise RolloutError(f"{usecase.name} has nothing live, so nothing was withdrawn.")
         return deployments.change(
             usecase.name,
             "withdraw",
-            after=dict.fromkeys(releases),
+            after=dict.fromkeys(history.ALIASES),
             by=by,
             reason=reason,
-            details={"version": releases.get("live")},
+            details={"version": live},
         )
 
 
 def feature_versions(usecase: UseCase) -> list[int]:
     """Return the feature versions of every release that may serve: live, candidate, previous."""
-    versions = set(registry.aliases(usecase.name).values())
+    versions = set(history.serving(usecase.name).releases.values())
     return sorted({int(registry.tags(usecase.name, v)["feature_version"]) for v in versions})
 
 
-def check(usecase: UseCase) -> dict[str, str]:
-    """Ask whether this code can load every release that may serve.
+def check_releases(usecase: UseCase) -> dict[str, str]:
+    """Return, for every release that may serve, why this code does not load it; empty if it does.
 
-    A service that is started on code that cannot has nothing to answer with: ask before a merge.
-
-    Returns
-    -------
-    dict of str to str
-        Per alias that is set, why its release cannot be loaded; empty text if it can.
+    This is what CI asks of a branch: a release that cannot be loaded is an outage on the next
+    restart of the service.
     """
-    found = {}
-    for alias, version in registry.aliases(usecase.name).items():
-        try:
-            registry.load(usecase.name, version)
-            found[alias] = ""
-        except FirstFlightError as error:
-            found[alias] = str(error)
-    return found
+    return {
+        f"{alias} (version {version})": problem
+        for alias, version in history.serving(usecase.name).releases.items()
+        if (problem := _problem(usecase, version))
+    }
+
+
+def _problem(usecase: UseCase, version: str) -> str:
+    try:
+        registry.load(usecase.name, version)
+    except FirstFlightError as error:
+        return str(error)
+    return ""
 
 
 # --- watching -----------------------------------------------------------------------------------
@@ -561,7 +573,16 @@ def check(usecase: UseCase) -> dict[str, str]:
 def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.MonitorResult:
     """Check the live release's week that ends on `last_day`: contract, drift, performance.
 
-    The inputs are those of the prediction log: what the service was really asked.
+    The inputs are those of the prediction log: what the service was really asked. The result and
+    Evidently's pages are written to the workspace's reports, as ``<use case>-<last day>...``.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        What is known today: the labels that have come.
+    last_day : date
+        The last of the week's seven days.
     """
     live = registry.load(usecase.name, "live")
     week = dt.timedelta(days=6)
@@ -576,7 +597,8 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
     day = inputs["date"].dt.date
     current = inputs[day >= last_day - week]
     previous = inputs[(day < last_day - week) & (day >= last_day - dt.timedelta(days=13))]
-    return monitor.weekly(
+    reports = workspace.current().reports
+    result = monitor.weekly(
         current,
         None if previous.empty else previous,
         live.reference,
@@ -586,14 +608,18 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
         max_age_days=rules.state.max_age_days,
         joined=answered,
         naive=usecase.naive(drops, answered) if len(answered) else None,
+        pages=reports,
     )
+    name = f"{usecase.name}-{result.last_day}.json"
+    files.write(reports / name, result.model_dump_json(indent=1) + "\n")
+    return result
 
 
 def _inputs(live: Release, answered: pd.DataFrame) -> pd.DataFrame:
     store = Store(live.usecase.name, live.feature_version, process.load().state.max_age_days)
     requests = answered[list(live.usecase.request.model_fields)]
     features = live.features(requests, store)
-    return monitor.inputs(requests, features).assign(
+    return contract.inputs(requests, features).assign(
         prediction=answered["prediction"].astype(float),
         state_age_days=answered["state_age_days"].astype(float),
     )
@@ -617,86 +643,73 @@ def online_loss(usecase: UseCase, version: str, drops: Drops, days: int = 28) ->
     return {"metric": rules.metric, "value": found[0].loss.mean, "days": found[0].loss.n_days}
 
 
-def _shipped_on(history: list[Deployment], alias: str, version: str, usecase: str) -> dict:
-    """Return the verdict that a release serves on, and who waived it if somebody did.
-
-    The candidate's newest counts. What is or was live shipped on one that stays what it was,
-    whatever a later judgement says.
-    """
-    judged = {record.n: record for record in evidence.verdicts(usecase, version)}
-    n = max(judged, default=0)
-    for entry in history if alias != "candidate" else []:
-        if entry.action == "promote" and entry.after.get("live") == version:
-            n = entry.details.get("verdict", n)
-    if n not in judged:
-        return {"gate": "not judged", "gate_window": "", "verdict": None, "waived_by": ""}
-    waivers = [e for e in history if e.action == "waive" and e.details.get("verdict") == n]
-    return {
-        "gate": judged[n].verdict.verdict,
-        "gate_window": f"{judged[n].first_day}/{judged[n].last_day}",
-        "verdict": n,
-        "waived_by": waivers[-1].by if waivers else "",
-    }
-
-
-def unfinished(usecase: str) -> list[str]:
-    """Finish what a kill cut off, and say in one sentence each what is left to do."""
-    left = []
-    try:
-        registry.tidy(patience=1)
-        deployments.catch_up(usecase, patience=1)
-    except BusyError as error:
-        left.append(str(error))
-    except (
-        Exception
-    ) as error:  # a registry that cannot be written: what serves is known all the same
-        left.append(f"MLflow's aliases do not follow the history yet: {error}")
-    moved = deployments.moved_by_hand(usecase)
-    if moved is not None:
-        said = ", ".join(f"{alias} {version}" for alias, version in moved.items()) or "none"
-        left.append(
-            f"Somebody moved MLflow's aliases by hand ({said}): the history serves, and the next "
-            "change puts them right."
-        )
-    entry = rollback.unproven(usecase)
-    if entry is not None:
-        left.append(
-            f"The rollback to version {entry.after['live']} (change {entry.n}) was not proven: "
-            "`firstflight rollback --prove --url ...` does it."
-        )
-    return left
-
-
 def status(usecase: UseCase, drops: Drops) -> dict:
     """Return where each release is right now, for one screen."""
     name = usecase.name
-    left = unfinished(name) if deployments.newest(name) else []
-    history = deployments.history(name)
-    now = deployments.serving(name)
-    releases = {}
-    for alias, version in sorted(now.releases.items()):
-        tags = registry.tags(name, version)
+    entries = history.entries(name)
+    now = history.serving(name)
+    registry_problem = ""
+    try:
+        registry.require()
+    except RegistryError as error:
+        registry_problem = str(error)
+    releases: dict[str, dict] = {}
+    for alias, version in now.releases.items():
         since = None
-        for entry in reversed(history):
+        for entry in reversed(entries):
             if entry.after.get(alias) != version:
                 break
             since = entry.date.isoformat()
         releases[alias] = {
             "version": version,
-            "recipe": tags["recipe"],
-            "feature_version": int(tags["feature_version"]),
-            "trained_on": f"{tags['trained_from']}..{tags['trained_to']}",
-            "snapshot": tags["snapshot"],
-            **_shipped_on(history, alias, version, name),
             "since": since,
+            **_gate_of(name, alias, version, entries),
             "online": online_loss(usecase, version, drops),
         }
+        if not registry_problem:
+            tags = registry.tags(name, version)
+            releases[alias] |= {
+                "recipe": tags["recipe"],
+                "feature_version": int(tags["feature_version"]),
+                "trained_on": f"{tags['trained_from']}..{tags['trained_to']}",
+                "snapshot": tags["snapshot"],
+            }
+    unfinished = [] if registry_problem else deployments.unfinished(name)
+    by_hand = {}
+    if not registry_problem and not unfinished:
+        shown = registry.aliases(name)
+        by_hand = {a: shown.get(a) for a in history.ALIASES if shown.get(a) != now.releases.get(a)}
     return {
         "usecase": name,
         "today": drops.today.isoformat(),
         "releases": releases,
         "rollout": {"mode": now.mode, "share": now.share},
-        "last_change": history[-1].reason if history else None,
-        "unfinished": left,
+        "last_change": entries[-1].reason if entries else None,
+        "unfinished_changes": unfinished,
+        "registry_problem": registry_problem,
+        "aliases_moved_by_hand": by_hand,
         "alerts": last_alerts(name),
+    }
+
+
+def _gate_of(
+    usecase: str, alias: str, version: str, entries: list[history.Deployment]
+) -> dict[str, str]:
+    """Return the verdict that a release shipped on; of a candidate, its newest one."""
+    found = judgements.judged(usecase, version)
+    if alias != "candidate":
+        shipped = [
+            e.details["verdict"]
+            for e in entries
+            if e.action == "promote" and e.after["live"] == version and e.details.get("verdict")
+        ]
+        found = [one for one in found if one.n in shipped[-1:]] or found
+    if not found:
+        return {"gate": "not judged", "gate_window": "", "waived_by": ""}
+    verdict = found[-1].verdict
+    waiver = judgements.waiver_of(usecase, found[-1])
+    return {
+        "gate": verdict.verdict,
+        "gate_window": f"{verdict.first_day}/{verdict.last_day}",
+        "waived_by": waiver.by if waiver else "",
     }

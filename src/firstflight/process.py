@@ -63,7 +63,10 @@ class Retention(_Section):
 
 
 class Permissions(_Section):
-    """Which roles may change what serves; asked where the change is written."""
+    """Which roles may do what; asked where the change is written.
+
+    ``force_rollback`` is to switch against a failed preflight.
+    """
 
     promote: Names
     shadow: Names
@@ -76,7 +79,7 @@ class Permissions(_Section):
 
 
 class WaiverRules(_Section):
-    """Which verdicts can be waived at all; who may is in `Permissions`."""
+    """Which verdicts can be waived at all."""
 
     may_waive: Annotated[
         tuple[Literal["hold", "fail"], ...],
@@ -219,7 +222,9 @@ class Process(_Section):
 
     @model_validator(mode="after")
     def _roles_have_owners(self) -> Self:
-        roles = {f"permissions.{key}": names for key, names in self.permissions}
+        roles = {
+            f"permissions.{key}": getattr(self.permissions, key) for key in Permissions.model_fields
+        }
         for key, names in roles.items():
             for name in names:
                 if name not in self.owners:

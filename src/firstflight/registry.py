@@ -1,79 +1,36 @@
-"""MLflow as tracker and registry: register a release, find and load it, and its tags for people.
+"""MLflow as tracker and registry: runs, versions, their tags, and the releases behind them.
 
-What serves is no business of MLflow: `firstflight.deployments` says it. Nothing here makes a
-registry where one is missing, but the first registration in a new workspace.
+What serves is not decided here: `firstflight.history` says it. MLflow's aliases follow that record
+for people, and nothing reads them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import sqlite3
+from collections.abc import Mapping
+from urllib.parse import quote
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import RunStatus
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from firstflight import clock, database, locks, release, workspace
+from firstflight import clock, history, locks, release, workspace
 from firstflight.errors import RegistryError
-from firstflight.records import Mode
 from firstflight.release import Release
 from firstflight.train import Fitted
+from firstflight.usecase import UseCase
+
+WRITER = "firstflight.process"  # a run's tag: the process that makes it
+MIRRORED = "deployment"  # a model's tag: the entry of the history that its aliases follow
 
 
 def client() -> MlflowClient:
-    """Return a client of the workspace's tracking store and registry.
-
-    Raises
-    ------
-    RegistryError
-        If the database is gone or is not MLflow's; none is made in its place.
-    """
-    database.require()
+    """Return a client of the workspace's tracking store and registry."""
     uri = workspace.current().tracking_uri
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def create() -> None:
-    """Make MLflow's database in a new workspace, whole or not at all; leave one that is there.
-
-    Raises
-    ------
-    RegistryError
-        If there was one before: its records or its model files are there.
-    """
-    path = database.file()
-    with locks.writing("create the registry"):
-        if path.exists():
-            return
-        if not database.new():
-            database.require()  # says that it is gone
-        with _scratch() as folder:
-            uri = f"sqlite:///{folder / 'mlflow.db'}"
-            MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
-            (folder / "mlflow.db").replace(path)
-
-
-@contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
-    """Give a folder for temporary files, MLflow's too, that the next command sweeps after a kill.
-
-    Python's own temporary folder is moved there for the whole process: hold the lock.
-    """
-    ws = workspace.current()
-    ws.temporary.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=ws.temporary, prefix=f"{os.getpid()}-"))
-    before, tempfile.tempdir = tempfile.tempdir, str(folder)
-    try:
-        yield folder
-    finally:
-        tempfile.tempdir = before
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def experiment(name: str) -> str:
@@ -85,113 +42,116 @@ def experiment(name: str) -> str:
     return str(client().create_experiment(name, artifact_location=location))
 
 
-# --- register -----------------------------------------------------------------------------------
+def require() -> None:
+    """Refuse to go on without a registry; look at it without making or changing anything.
 
-
-def registered(
-    usecase: str, *, snapshot: str, recipe: str, feature_version: int, code_digest: str
-) -> str | None:
-    """Return the version that was made of exactly this, or None.
-
-    Parameters
-    ----------
-    snapshot : str
-        Digest of the training snapshot.
-    recipe : str
-    feature_version : int
-    code_digest : str
-        Digest of the feature code.
+    Raises
+    ------
+    RegistryError
+        If MLflow's database is not there, is not a database, or is not MLflow's.
     """
-    wanted = {
-        "snapshot": snapshot,
-        "recipe": recipe,
-        "feature_version": str(feature_version),
-        "code_digest": code_digest,
-    }
-    for version in versions(usecase):
-        found = tags(usecase, version)
-        if wanted.items() <= found.items():
-            return version
-    return None
+    path = workspace.current().database
+    where = f"{path.name} in {path.parent.name}/"
+    if not path.is_file():
+        raise RegistryError(
+            f"The registry, {where}, is not there: nothing is registered in this workspace, or "
+            "the file was moved; restore it from a backup, or train a first version."
+        )
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10)
+        ) as database:
+            database.execute("SELECT name FROM registered_models LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise RegistryError(
+            f"The registry, {where}, cannot be read ({error}): restore it from a backup."
+        ) from error
+
+
+def exists() -> bool:
+    """Tell whether this workspace has a registry that can be read."""
+    try:
+        require()
+    except RegistryError:
+        return False
+    return True
 
 
 def register(fitted: Fitted, *, metrics: Mapping[str, float] | None = None) -> str:
     """Log a fitted model as a release, with its lineage, and register it.
 
-    The same snapshot, recipe and feature code are one version: registering them again returns it.
-    A kill leaves no version, or a whole one; `tidy` ends the run.
+    A version that was made of the same snapshot by the same recipe and feature code is that model
+    already: it is returned, and nothing is written.
 
     Parameters
     ----------
     fitted : Fitted
+        What `firstflight.train.fit` returned.
     metrics : mapping of str to float, optional
-        Logged with the run.
+        Figures to log on its run.
 
     Returns
     -------
     str
-        The version.
+        The version it has.
 
     Raises
     ------
     RegistryError
-        If the registry is gone.
-    BusyError
-        If another command holds the workspace for too long.
+        If the registry was there and is gone or damaged.
     """
-    case, snapshot = fitted.usecase, fitted.snapshot
-    feature_set = case.features[snapshot.manifest["feature_version"]]
     with locks.writing("register"):
-        create()
-        tidy()
-        there = registered(
-            case.name,
-            snapshot=snapshot.digest,
+        if history.newest(fitted.usecase.name) is not None or workspace.current().database.exists():
+            require()  # only a new workspace gets a new registry
+        end_dead_runs(fitted.usecase.name)
+        same = find(
+            fitted.usecase,
+            snapshot=fitted.snapshot.digest,
             recipe=fitted.recipe,
-            feature_version=feature_set.version,
-            code_digest=feature_set.code_digest,
+            feature_version=fitted.snapshot.manifest["feature_version"],
         )
-        if there is not None:
-            return there
-        mlflow.set_tracking_uri(workspace.current().tracking_uri)
-        name = f"{case.name} {fitted.recipe} {snapshot.start}..{snapshot.end}"
-        # The run ends after the version is there, so a run that is still open is one to look at.
-        with (
-            _scratch(),
-            mlflow.start_run(
-                experiment_id=experiment(case.name),
-                run_name=name,
-                tags={database.MINE: str(os.getpid())},
-            ) as run,
-        ):
-            try:
-                return _register(fitted, run.info.run_id, metrics or {})
-            except Exception:
-                _discard(run.info.run_id)
-                raise
+        return same if same is not None else _register(fitted, metrics)
 
 
-def _register(fitted: Fitted, run_id: str, metrics: Mapping[str, float]) -> str:
+def find(usecase: UseCase, *, snapshot: str, recipe: str, feature_version: int) -> str | None:
+    """Return the oldest version made of this snapshot by this recipe and today's feature code."""
+    wanted = {
+        "snapshot": snapshot,
+        "recipe": recipe,
+        "feature_version": str(feature_version),
+        "code_digest": usecase.features[feature_version].code_digest,
+    }
+    for version in versions(usecase.name):
+        if wanted.items() <= tags(usecase.name, version).items():
+            return version
+    return None
+
+
+def _register(fitted: Fitted, metrics: Mapping[str, float] | None) -> str:
     case, snapshot = fitted.usecase, fitted.snapshot
-    mlflow.log_params(
-        {
-            "recipe": fitted.recipe,
-            "feature_version": snapshot.manifest["feature_version"],
-            "trained_from": snapshot.manifest["start"],
-            "trained_to": snapshot.manifest["end"],
-            "n_rows": len(fitted.label),
-        }
-    )
-    data = mlflow.data.from_pandas(  # type: ignore[attr-defined]
-        fitted.features.assign(label=fitted.label.to_numpy()),
-        name=f"{case.name}-training",
-        targets="label",
-        digest=snapshot.digest,
-    )
-    mlflow.log_input(data, context="training")
-    if metrics:
-        mlflow.log_metrics(dict(metrics))
-    uri, digest = release.log(fitted)
+    mlflow.set_tracking_uri(workspace.current().tracking_uri)
+    name = f"{case.name} {fitted.recipe} {snapshot.start}..{snapshot.end}"
+    mine = {WRITER: str(os.getpid())}
+    with mlflow.start_run(experiment_id=experiment(case.name), run_name=name, tags=mine) as run:
+        mlflow.log_params(
+            {
+                "recipe": fitted.recipe,
+                "feature_version": snapshot.manifest["feature_version"],
+                "trained_from": snapshot.manifest["start"],
+                "trained_to": snapshot.manifest["end"],
+                "n_rows": len(fitted.label),
+            }
+        )
+        data = mlflow.data.from_pandas(  # type: ignore[attr-defined]
+            fitted.features.assign(label=fitted.label.to_numpy()),
+            name=f"{case.name}-training",
+            targets="label",
+            digest=snapshot.digest,
+        )
+        mlflow.log_input(data, context="training")
+        if metrics:
+            mlflow.log_metrics(dict(metrics))
+        uri, digest = release.log(fitted)
     tags = {
         "recipe": fitted.recipe,
         "feature_version": str(snapshot.manifest["feature_version"]),
@@ -202,117 +162,98 @@ def _register(fitted: Fitted, run_id: str, metrics: Mapping[str, float]) -> str:
         "registered_on": clock.today().isoformat(),
         "release_digest": digest,
     }
-    with contextlib.suppress(MlflowException):  # it is there, or the next line says what is wrong
+    try:
         client().create_registered_model(case.name, description=case.unit)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
     version = client().create_model_version(
-        case.name, source=uri, run_id=run_id, tags=tags, model_id=uri.split("/")[-1]
+        case.name, source=uri, run_id=run.info.run_id, tags=tags, model_id=uri.split("/")[-1]
     )
     return str(version.version)
 
 
-def tidy(patience: float = locks.PATIENCE) -> list[str]:
-    """End the runs of registrations that were killed, and remove what they left; return their ids.
+def end_dead_runs(usecase: str) -> None:
+    """End the runs that a killed training left open.
 
-    Whoever registers holds the writer's lock, so under that lock nobody is alive in such a run.
+    Only whoever holds the workspace's lock registers, so an open run of this path has nobody.
     """
-    if not database.open_runs():
-        return []
-    with locks.writing("end a run", patience):
-        ended = database.open_runs()
-        for run_id in ended:
-            made = client().search_model_versions(f"run_id = '{run_id}'")
-            if not made:
-                _discard(run_id)
-            status = RunStatus.FINISHED if made else RunStatus.KILLED
-            client().set_terminated(run_id, RunStatus.to_string(status))
-    return ended
-
-
-def _discard(run_id: str) -> None:
-    """Remove the model files of a run that became no version."""
-    c, artifacts = client(), workspace.current().artifacts
-    owner = [c.get_run(run_id).info.experiment_id]
-    for model in c.search_logged_models(owner, filter_string=f"source_run_id = '{run_id}'"):
-        if c.search_model_versions(f"run_id = '{run_id}'"):
+    if not exists():
+        return
+    with locks.writing("settle"):
+        found = client().get_experiment_by_name(usecase)
+        if found is None:
             return
-        folder = Path(model.artifact_location.removeprefix("file://"))
-        if folder.is_relative_to(artifacts):
-            shutil.rmtree(folder, ignore_errors=True)
-        c.delete_logged_model(model.model_id)
-
-
-# --- read ---------------------------------------------------------------------------------------
+        open_runs = client().search_runs(
+            [found.experiment_id],
+            filter_string=f"attributes.status = 'RUNNING' AND tags.`{WRITER}` LIKE '%'",
+        )
+        for run in open_runs:
+            client().set_terminated(run.info.run_id, status="KILLED")
 
 
 def aliases(usecase: str) -> dict[str, str]:
-    """Return the version of each alias that is set; empty if nothing is deployed.
-
-    A short way to ``deployments.serving(usecase).releases``.
-    """
-    from firstflight import deployments  # it writes what is read here, and needs this module
-
-    return dict(sorted(deployments.serving(usecase).releases.items()))
+    """Return the aliases that MLflow shows; they follow the history and decide nothing."""
+    model = _model(usecase)
+    found = model.aliases if model is not None else {}
+    return {name: str(version) for name, version in sorted(found.items())}
 
 
-def rollout(usecase: str) -> tuple[Mode, float]:
-    """Return the mode of the rollout in progress and the candidate's share of the answers.
-
-    A short way to ``deployments.serving(usecase)``.
-    """
-    from firstflight import deployments
-
-    now = deployments.serving(usecase)
-    return now.mode, now.share
+def mirrored(usecase: str) -> int:
+    """Return the number of the entry of the history that MLflow's aliases follow; 0 for none."""
+    model = _model(usecase)
+    number = model.tags.get(MIRRORED, "0") if model is not None else "0"
+    return int(number) if number.isdigit() else 0
 
 
-def model(usecase: str) -> RegisteredModel:
-    """Return MLflow's registered model of a use case.
+def mirror(usecase: str, releases: Mapping[str, str], *, mode: str, share: float, n: int) -> None:
+    """Let MLflow's aliases and tags follow an entry of the history; its number is written last."""
+    c, now = client(), aliases(usecase)
+    for name in sorted({*now, *history.ALIASES}):
+        wanted = releases.get(name)
+        if wanted is None and name in now and name in history.ALIASES:
+            c.delete_registered_model_alias(usecase, name)
+        elif wanted is not None and now.get(name) != wanted:
+            c.set_registered_model_alias(usecase, name, wanted)
+    for key, value in (("rollout_mode", mode), ("rollout_share", str(share)), (MIRRORED, str(n))):
+        c.set_registered_model_tag(usecase, key, value)
 
-    Raises
-    ------
-    RegistryError
-        If there is none.
-    """
+
+def _model(usecase: str) -> RegisteredModel | None:
+    require()
     try:
         return client().get_registered_model(usecase)
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        raise RegistryError(
-            f"The registry has no model {usecase!r}, and the history has: {database.file()} does "
-            "not belong to this workspace; restore it from a backup."
-        ) from error
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
 
 
 def resolve(usecase: str, name: str) -> str:
-    """Return the version that an alias or a version number names, as the registry writes it.
+    """Return the version that an alias or a version number names.
 
     Raises
     ------
     RegistryError
         If there is none.
     """
-    return str(_version(usecase, aliases(usecase).get(name, name)).version)
+    version = history.serving(usecase).releases.get(name, name)
+    tags(usecase, version)
+    return version
 
 
 def tags(usecase: str, version: str) -> dict[str, str]:
-    """Return the tags of a version: its lineage, verdict, waiver and decision.
+    """Return the tags of a version: its lineage and, for people, its newest verdict and waiver.
 
     Raises
     ------
     RegistryError
-        If there is none.
+        If there is no such version, or no registry.
     """
-    return dict(_version(usecase, version).tags)
-
-
-def _version(usecase: str, version: str) -> ModelVersion:
-    asked = client()
+    require()
     try:
-        return asked.get_model_version(usecase, version)
+        return dict(client().get_model_version(usecase, version).tags)
     except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
         raise RegistryError(
             f"{usecase} has no version or alias {version!r}: `firstflight status` lists what "
             "there is."
@@ -321,7 +262,7 @@ def _version(usecase: str, version: str) -> ModelVersion:
 
 def run_of(usecase: str, version: str) -> str:
     """Return the id of the MLflow run that made a version."""
-    run_id = _version(usecase, version).run_id
+    run_id = client().get_model_version(usecase, version).run_id
     if not run_id:
         raise RegistryError(
             f"{usecase} version {version} has no run: it was not made by this path."
@@ -336,10 +277,16 @@ def set_tags(usecase: str, version: str, new: Mapping[str, str]) -> None:
 
 
 def versions(usecase: str) -> list[str]:
-    """Return the registered versions, oldest first; none in a new workspace."""
-    if database.new():
+    """Return the registered versions, oldest first; none where there is no registry yet."""
+    if not workspace.current().database.exists():
         return []
-    found = client().search_model_versions(f"name = '{usecase}'")
+    require()
+    found: list[ModelVersion] = []
+    page = None
+    while page != "":
+        part = client().search_model_versions(f"name = '{usecase}'", page_token=page)
+        found += part
+        page = part.token or ""
     return sorted((str(v.version) for v in found), key=int)
 
 

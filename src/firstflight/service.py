@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -25,7 +24,7 @@ import pandas as pd
 from bentoml.exceptions import ServiceUnavailable
 from pydantic import BaseModel
 
-from firstflight import clock, deployments, predictions, process, registry, workspace
+from firstflight import clock, history, predictions, process, registry, workspace
 from firstflight import usecase as usecases
 from firstflight.errors import FirstFlightError, StateError
 from firstflight.release import Release
@@ -66,7 +65,7 @@ class Held:
     """What the service holds at one moment; replaced whole, never changed."""
 
     releases: dict[str, Release] = field(default_factory=dict)  # by alias
-    mode: deployments.Mode = "off"
+    mode: history.Mode = "off"
     share: float = 0.0
     refused: dict[str, str] = field(default_factory=dict)  # version: why
     registry_reachable: bool = False
@@ -86,19 +85,16 @@ def follow(usecase: str, held: Held) -> Held:
     """Ask the registry what to hold, load what is new, and return what to hold from now on.
 
     A live release that is refused leaves the one that is held in its place. A candidate that is
-    refused is absent: nobody decided that the one before it should go on.
+    refused is absent, and the one that was held before it does not stay: it was replaced.
     """
-    # SQLite would make an empty registry of a missing file, and call it reachable.
-    database = Path(workspace.current().tracking_uri.removeprefix("sqlite:///"))
     try:
-        if not database.exists():
-            return replace(held, registry_reachable=False)
-        aliases, (mode, share) = registry.aliases(usecase), registry.rollout(usecase)
+        registry.require()
+        now = history.serving(usecase)
     except Exception:
         return replace(held, registry_reachable=False)
     by_version = {r.version: r for r in held.releases.values()}
     releases, refused = {}, {}
-    for alias, version in aliases.items():
+    for alias, version in now.releases.items():
         release = by_version.get(version)
         if release is None:
             try:
@@ -111,10 +107,11 @@ def follow(usecase: str, held: Held) -> Held:
                 continue
         releases[alias] = release
         by_version[release.version] = release
-    if "live" not in releases and "live" in held.releases:
+    # A live release that was withdrawn goes; one that is refused leaves the one before it.
+    refused_live = "live" in now.releases and "live" not in releases
+    if refused_live and "live" in held.releases:
         releases["live"] = held.releases["live"]
-    if "candidate" not in releases:
-        mode, share = "off", 0.0
+    mode, share = (now.mode, now.share) if "candidate" in releases else ("off", 0.0)
     new = Held(releases, mode, share, refused, True, held.switched_at)
     if _versions(new) != _versions(held) or (mode, share) != (held.mode, held.share):
         new = replace(new, switched_at=time.time())

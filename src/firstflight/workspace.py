@@ -29,9 +29,14 @@ class Workspace:
     root: Path
 
     @property
+    def database(self) -> Path:
+        """MLflow's SQLite database."""
+        return self.root / "mlflow.db"
+
+    @property
     def tracking_uri(self) -> str:
         """MLflow's SQLite database, as a tracking address."""
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        return f"sqlite:///{self.database}"
 
     @property
     def artifacts(self) -> Path:

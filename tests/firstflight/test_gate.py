@@ -12,7 +12,14 @@ from firstflight.errors import GateError
 from firstflight.gate import Verdict, Waiver, judge, may_ship, point_estimate_verdict
 
 RULES = process.load(process.DEFAULT).usecase("flights").gate
-WAIVERS = process.load(process.DEFAULT).waiver
+PROCESS = process.load(process.DEFAULT)
+
+
+def with_waivable(*verdicts):
+    waiver = PROCESS.waiver.model_copy(update={"may_waive": verdicts})
+    return PROCESS.model_copy(update={"waiver": waiver})
+
+
 BUDGETS = {"artifact_mb": 0.2, "one_row_ms": 9.0}
 ORDER = [
     "enough_data",
@@ -293,17 +300,17 @@ def test_a_waiver_lets_a_hold_ship_and_changes_no_verdict(rows, tie):
     waiver = Waiver(by="model_owner", reason="the freshest month is worth the risk")
     passed, held = judged(rows), judged(tie)
     failed = judged(rows.rename(columns={"candidate": "live", "live": "candidate"}))
-    assert [may_ship(v, None, WAIVERS) for v in (passed, held, failed)] == [True, False, False]
-    assert [may_ship(v, waiver, WAIVERS) for v in (passed, held, failed)] == [True, True, False]
+    assert [may_ship(v, None, PROCESS) for v in (passed, held, failed)] == [True, False, False]
+    assert [may_ship(v, waiver, PROCESS) for v in (passed, held, failed)] == [True, True, False]
     assert held.verdict == "hold"
-    lenient = WAIVERS.model_copy(update={"may_waive": ("hold", "fail")})
+    lenient = with_waivable("hold", "fail")
     assert may_ship(failed, waiver, lenient), "only if the process says so"
-    assert not may_ship(held, waiver, WAIVERS.model_copy(update={"may_waive": ()}))
+    assert not may_ship(held, waiver, with_waivable())
 
 
 def test_a_waiver_needs_a_role_that_may_and_a_reason(tie):
     with pytest.raises(GateError, match=r'by "on_call" does not count.*model_owner'):
-        may_ship(judged(tie), Waiver(by="on_call", reason="it is late at night"), WAIVERS)
+        may_ship(judged(tie), Waiver(by="on_call", reason="it is late at night"), PROCESS)
     with pytest.raises(GateError, match="needs the role"):
         Waiver(by="  ", reason="a reason that is long enough")
     with pytest.raises(GateError, match="at least 10 characters"):

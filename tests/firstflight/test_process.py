@@ -89,9 +89,12 @@ def test_the_teams_copy_is_read_before_the_default(write, tmp_path, monkeypatch)
         ({"state": None}, ["state is missing", "a table with max_age_days"]),
         ({"stat__x": 1}, ["stat is not a known key", "owners, state"]),
         ({"owners": {}}, ["owners is {}", "a table of role = team"]),
-        ({"rollback__who": []}, ["rollback.who is", "at least one name"]),
-        ({"rollback__who": ["the boss"]}, ['rollback.who is "the boss"', "a role of [owners]"]),
-        ({"waiver__who": ["nobody"]}, ['waiver.who is "nobody"', "model_owner"]),
+        ({"permissions__rollback": []}, ["permissions.rollback is", "at least one name"]),
+        (
+            {"permissions__rollback": ["the boss"]},
+            ['permissions.rollback is "the boss"', "a role of [owners]"],
+        ),
+        ({"permissions__waive": ["nobody"]}, ['permissions.waive is "nobody"', "model_owner"]),
         ({"waiver__may_waive": ["all"]}, ["waiver.may_waive is 'all'", '"hold" and "fail"']),
         ({"usecases": {}}, ["usecases is {}", "a table per use case"]),
         (

@@ -2,7 +2,10 @@
 
 import datetime as dt
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import mlflow
@@ -11,12 +14,12 @@ from typer.testing import CliRunner
 
 from firstflight import (
     clock,
-    database,
     deployments,
-    evidence,
-    gate,
+    history,
+    judgements,
     operations,
     process,
+    records,
     registry,
     release,
     rollout,
@@ -26,8 +29,10 @@ from firstflight import (
 from firstflight import drops as d
 from firstflight.cli import app
 from firstflight.errors import (
+    ClockError,
     GateError,
-    NotAllowed,
+    PermissionRefused,
+    RecordError,
     RegistryError,
     ReleaseError,
     RolloutError,
@@ -63,56 +68,19 @@ def shop(tmp_path_factory):
 
 @pytest.fixture
 def clean(shop):
-    """Records, aliases and tags as the test found them, whatever it does."""
+    """Aliases and tags as the test found them, whatever it does."""
     yield shop
     shutil.rmtree(shop.records, ignore_errors=True)
-    for alias in registry.model(NAME).aliases:
-        registry.client().delete_registered_model_alias(NAME, alias)
-    for key in registry.model(NAME).tags:
-        registry.client().delete_registered_model_tag(NAME, key)
+    client = registry.client()
+    for alias in registry.aliases(NAME):
+        client.delete_registered_model_alias(NAME, alias)
+    for key in ("rollout_mode", "rollout_share", registry.MIRRORED):
+        client.set_registered_model_tag(NAME, key, "")
     for version in registry.versions(NAME):
         for key in registry.tags(NAME, version):
             if key.startswith(("gate.", "rollout.", "waiver.")):
-                registry.client().delete_model_version_tag(NAME, version, key)
+                client.delete_model_version_tag(NAME, version, key)
     clock.set_today("2013-04-01")
-
-
-def judged(version: str, outcome: str, against: str = "") -> evidence.VerdictRecord:
-    """Write a verdict down, as the gate does."""
-    verdict = gate.Verdict(
-        verdict=outcome,
-        decided_by="all rules" if outcome == "pass" else "better_than_live",
-        metric="log_loss",
-        n_rows=9000,
-        n_days=14,
-        first_day=D(2013, 3, 18),
-        last_day=D(2013, 3, 31),
-        checks=(gate.Check(rule="better_than_live", outcome=outcome, sentence="As told."),),
-        rules_digest="0" * 12,
-    )
-    record = evidence.keep_verdict(NAME, version, verdict, against)
-    deployments.follow(NAME)
-    return record
-
-
-def decided(what: str) -> evidence.DecisionRecord:
-    """Write a decision about the rollout in progress down, as `operations.decide` does."""
-    now = deployments.serving(NAME)
-    decision = rollout.Decision(
-        decision=what,
-        reason="As told.",
-        mode=now.mode,
-        interval=None,
-        n_labels=9000,
-        n_days=14,
-        coverage=1.0,
-    )
-    releases = now.releases
-    record = evidence.keep_decision(
-        NAME, now.rollout, releases["candidate"], releases["live"], decision
-    )
-    deployments.follow(NAME)
-    return record
 
 
 def folder(version: str) -> Path:
@@ -220,264 +188,383 @@ def test_what_is_not_proven_ships_only_with_a_waiver(clean):
     operations.run_gate(usecase, "1", drops)
     with pytest.raises(RolloutError, match="has no verdict at the gate"):
         operations.promote(usecase, "2", by="model_owner", reason="try")
-    assert registry.aliases(NAME) == {} and deployments.history(NAME) == []
+    assert history.serving(NAME).releases == {} and history.entries(NAME) == []
     operations.promote(usecase, "1", by="model_owner", reason="passed")
     verdict = operations.run_gate(usecase, "2", drops)
     assert (verdict.verdict, verdict.decided_by) == ("hold", "better_than_live")
     for attempt in (operations.start_shadow, operations.promote):
         with pytest.raises(RolloutError, match="has hold at the gate"):
             attempt(usecase, "2", by="model_owner", reason="try")
-    with pytest.raises(NotAllowed, match="on_call"):
+    with pytest.raises(GateError, match="on_call"):
         operations.waive(usecase, "2", by="on_call", reason="a reason that is long enough")
     with pytest.raises(GateError, match="at least 10 characters"):
         operations.waive(usecase, "2", by="model_owner", reason="because")
     operations.waive(usecase, "2", by="model_owner", reason="fresh data is better data")
     entry = operations.promote(usecase, "2", by="model_owner", reason="waived")
     assert entry.after == {"live": "2", "previous": "1"}
-    assert [e.action for e in deployments.history(NAME)] == ["promote", "waive", "promote"]
+    assert [e.action for e in history.entries(NAME)] == ["promote", "waive", "promote"]
     with pytest.raises(RolloutError, match="is live already"):
         operations.promote(usecase, "2", by="model_owner", reason="again")
 
 
-def test_a_second_judgement_keeps_the_first_and_status_says_what_it_shipped_on(clean):
-    drops = operations.landed(usecase)
-    operations.run_gate(usecase, "1", drops)
-    shipped = operations.promote(usecase, "1", by="model_owner", reason="passed")
-    judged("1", "fail", against="2")
-    first, second = operations.verdicts(NAME, "1")
-    assert (first.n, first.verdict.verdict, first.against) == (1, "pass", "")
-    assert (second.n, second.verdict.verdict, second.against) == (2, "fail", "2")
-    assert operations.verdict_of(NAME, "1") == second.verdict, "the newest counts"
-    assert registry.tags(NAME, "1")["gate.verdict"] == "fail", "and people in MLflow see it"
-    assert shipped.details["verdict"] == first.n
-    live = operations.status(usecase, drops)["releases"]["live"]
-    assert (live["gate"], live["verdict"], live["gate_window"]) == (
-        "pass",
-        1,
-        "2013-03-18/2013-03-31",
+def judge(version, outcome="pass"):
+    """Write a verdict down without the arithmetic."""
+    verdict = operations.gate.Verdict(
+        verdict=outcome,
+        decided_by="all rules",
+        metric="log_loss",
+        n_rows=1,
+        n_days=1,
+        first_day=D(2013, 3, 18),
+        last_day=D(2013, 3, 31),
+        checks=(),
+        rules_digest="0",
     )
-
-
-def test_a_waiver_is_of_one_verdict_and_does_not_outlive_it(clean):
-    judged("1", "pass")
-    operations.promote(usecase, "1", by="model_owner", reason="first")
-    held = judged("2", "hold")
-    waiver = operations.waive(usecase, "2", by="model_owner", reason="we look again on Friday")
-    assert (waiver.details["verdict"], waiver.details["version"]) == (held.n, "2")
-    assert waiver.after == {"live": "1"}, "a waiver changes nothing that serves"
-    assert registry.tags(NAME, "2")["waiver.by"] == "model_owner"
-    with pytest.raises(RolloutError, match=rf"Verdict {held.n} .* is waived already"):
-        operations.waive(usecase, "2", by="model_owner", reason="we look again on Friday")
-    for outcome in ("fail", "hold"):  # a later verdict, the same or worse
-        judged("2", outcome)
-        assert "waiver.by" not in registry.tags(NAME, "2")
-        for attempt in (operations.promote, operations.start_shadow):
-            with pytest.raises(RolloutError, match=f"has {outcome} at the gate"):
-                attempt(usecase, "2", by="model_owner", reason="on the old waiver")
-    again = operations.waive(usecase, "2", by="model_owner", reason="its own waiver this time")
-    entry = operations.promote(usecase, "2", by="model_owner", reason="waived anew")
-    assert (entry.details["verdict"], entry.details["waiver"]) == (
-        again.details["verdict"],
-        again.n,
+    verdict = verdict.model_copy(
+        update={
+            "checks": (operations.gate.Check(rule="all rules", outcome=outcome, sentence="It is."),)
+        }
     )
+    return judgements.record_verdict(NAME, version, "", verdict)
 
 
-def test_only_what_the_process_lets_be_waived_can_be(clean):
-    judged("1", "pass")
-    with pytest.raises(GateError, match="needs no waiver"):
-        operations.waive(usecase, "1", by="model_owner", reason="a reason that is long enough")
-    judged("1", "fail")
-    with pytest.raises(GateError, match="may not be waived: only hold may"):
-        operations.waive(usecase, "1", by="model_owner", reason="a reason that is long enough")
-    with pytest.raises(GateError, match="was not judged yet"):
-        operations.waive(usecase, "2", by="model_owner", reason="a reason that is long enough")
-    assert deployments.history(NAME) == []
+def decided(version, what="promote"):
+    """Write a decision about the stage in progress down."""
+    now = history.serving(NAME)
+    kept = {
+        name: field.get_default()
+        for name, field in rollout.Decision.model_fields.items()
+        if not field.is_required()
+    }
+    found = rollout.Decision.model_construct(
+        decision=what,
+        reason="by hand",
+        mode=now.mode,
+        interval=None,
+        n_labels=1,
+        n_days=1,
+        coverage=1.0,
+        **kept,
+    )
+    return judgements.record_decision(NAME, version, found)
 
 
-def test_a_waiver_covers_no_more_than_the_process_of_today(clean):
-    judged("1", "pass")
-    operations.promote(usecase, "1", by="model_owner", reason="first")
-    judged("2", "hold")
-    operations.waive(usecase, "2", by="model_owner", reason="we look again on Friday")
-    text = process.DEFAULT.read_text().replace('may_waive = ["hold"]', "may_waive = []")
-    clean.process_file.write_text(text)
-    try:
-        with pytest.raises(RolloutError, match="has hold at the gate"):
-            operations.promote(usecase, "2", by="model_owner", reason="on the old rule")
-    finally:
-        clean.process_file.unlink()
-    operations.promote(usecase, "2", by="model_owner", reason="the control")
+BY = {"by": "model_owner", "reason": "because of this"}
 
 
 def test_a_rollout_goes_step_by_step(clean):
     with pytest.raises(RolloutError, match="no rollout in progress"):
         operations.decide(usecase, operations.landed(usecase))
-    judged("1", "pass")
-    judged("2", "pass")
+    judge("1")
+    judge("2")
     with pytest.raises(RolloutError, match="nothing live to shadow"):
-        operations.start_shadow(usecase, "2", by="model_owner", reason="x")
-    operations.promote(usecase, "1", by="model_owner", reason="first")
+        operations.start_shadow(usecase, "2", **BY)
+    operations.promote(usecase, "1", **BY)
     with pytest.raises(RolloutError, match="no canary decision"):
-        operations.promote(usecase, "2", by="model_owner", reason="all at once")
+        operations.promote(usecase, "2", **BY)
     with pytest.raises(RolloutError, match="no candidate"):
-        operations.start_canary(usecase, by="model_owner", reason="x")
-    with pytest.raises(RolloutError, match="is live, and cannot be its own candidate"):
-        operations.start_shadow(usecase, "live", by="model_owner", reason="x")
-    shadow = operations.start_shadow(usecase, "2", by="model_owner", reason="x")
-    assert registry.rollout(NAME) == ("shadow", 0.0)
-    assert deployments.serving(NAME).rollout == shadow.n
-    with pytest.raises(RolloutError, match="is in the shadow already"):
-        operations.start_shadow(usecase, "candidate", by="model_owner", reason="x")
+        operations.start_canary(usecase, **BY)
+    with pytest.raises(RolloutError, match="cannot shadow itself"):
+        operations.start_shadow(usecase, "live", **BY)
+    operations.start_shadow(usecase, "2", **BY)
+    assert (history.serving(NAME).mode, history.serving(NAME).share) == ("shadow", 0.0)
+    with pytest.raises(RolloutError, match="is the candidate already"):
+        operations.start_shadow(usecase, "2", **BY)
     with pytest.raises(RolloutError, match="no shadow decision"):
-        operations.start_canary(usecase, by="model_owner", reason="x")
-    decided("promote")
-    decided("continue")  # the newest counts
-    with pytest.raises(RolloutError, match="has 'continue'"):
-        operations.start_canary(usecase, by="model_owner", reason="x")
-    last = decided("promote")
-    canary = operations.start_canary(usecase, by="model_owner", reason="x")
-    assert canary.details["decision"] == last.n
+        operations.start_canary(usecase, **BY)
+    decided("2", "continue")
+    with pytest.raises(RolloutError, match="it has 'continue'"):
+        operations.start_canary(usecase, **BY)
+    decided("2")
+    operations.start_canary(usecase, **BY)
     share = process.load().usecase(NAME).rollout.canary_share
-    assert registry.rollout(NAME) == ("canary", share)
-    with pytest.raises(RolloutError, match="answers 20% of the requests already"):
-        operations.start_canary(usecase, by="model_owner", reason="x")
-    with pytest.raises(RolloutError, match="no canary decision"):
-        operations.promote(
-            usecase, "2", by="model_owner", reason="the shadow's is not the canary's"
-        )
+    assert (history.serving(NAME).mode, history.serving(NAME).share) == ("canary", share)
     operations.abort(usecase, by="on_call", reason="it looks bad")
-    assert registry.aliases(NAME) == {"live": "1"} and registry.rollout(NAME) == ("off", 0.0)
+    assert history.serving(NAME).releases == {"live": "1"} and history.serving(NAME).mode == "off"
 
 
-def test_a_decision_is_of_one_rollout_and_does_not_outlive_it(clean):
-    judged("1", "pass")
-    judged("2", "pass")
-    operations.promote(usecase, "1", by="model_owner", reason="first")
-    for decision in ("shadow", "canary"):
-        if decision == "shadow":
-            operations.start_shadow(usecase, "2", by="model_owner", reason="July")
-        else:
-            operations.start_canary(usecase, by="model_owner", reason="July")
-        decided("promote")
-    promoted = operations.promote(usecase, "2", by="model_owner", reason="July")
-    assert promoted.details["decision"] == 2
-    deployments.change(
-        NAME, "alias", after={"live": "1", "previous": "2"}, by="on_call", reason="put back by hand"
-    )
-    with pytest.raises(RolloutError, match="no canary decision 'promote' \\(it has 'none'\\)"):
-        operations.promote(usecase, "2", by="model_owner", reason="on July's decision")
-    operations.start_shadow(usecase, "2", by="model_owner", reason="a new shadow")
+def test_a_decision_is_for_one_rollout_and_does_not_outlive_it(clean):
+    """Fault 22: a version that was put back by hand was promoted on July's decision."""
+    judge("1")
+    judge("2")
+    operations.promote(usecase, "1", **BY)
+    operations.start_shadow(usecase, "2", **BY)
+    decided("2")
+    operations.start_canary(usecase, **BY)
+    decided("2")
+    operations.abort(usecase, **BY)
+    with pytest.raises(RolloutError, match="no canary decision"):
+        operations.promote(usecase, "2", **BY)
+    operations.start_shadow(usecase, "2", **BY)
     with pytest.raises(RolloutError, match="no shadow decision"):
-        operations.start_canary(usecase, by="model_owner", reason="on July's decision")
-    assert registry.tags(NAME, "2")["rollout.canary"] == "promote", "kept for people; counts not"
+        operations.start_canary(usecase, **BY)
+    decided("2")
+    operations.start_canary(usecase, **BY)
+    with pytest.raises(RolloutError, match="no canary decision"):
+        operations.promote(usecase, "2", **BY)
+    decided("2")
+    assert operations.promote(usecase, "2", **BY).after["live"] == "2"
 
 
-def test_withdraw_leaves_nothing_live_and_is_in_the_history(clean):
-    with pytest.raises(RolloutError, match="nothing to withdraw"):
-        operations.withdraw(usecase, by="model_owner", reason="x")
-    judged("1", "pass")
-    judged("2", "hold")
-    operations.promote(usecase, "1", by="model_owner", reason="first")
-    operations.waive(usecase, "2", by="model_owner", reason="we look again on Friday")
-    operations.promote(usecase, "2", by="model_owner", reason="second")
-    entry = operations.withdraw(usecase, by="on_call", reason="worse than no answer")
-    assert (entry.action, entry.before, entry.after) == (
-        "withdraw",
-        {"live": "2", "previous": "1"},
-        {},
+def test_a_waiver_is_for_one_verdict_and_does_not_outlive_it(clean):
+    """Fault 22: a release whose gate says fail went live on the waiver of an older verdict."""
+    judge("1")
+    operations.promote(usecase, "1", **BY)
+    judge("2", "hold")
+    operations.waive(usecase, "2", **BY)
+    with pytest.raises(GateError, match="is waived already"):
+        operations.waive(usecase, "2", **BY)
+    judge("2", "fail")
+    with pytest.raises(RolloutError, match="an older verdict's waiver does not count"):
+        operations.promote(usecase, "2", **BY)
+    with pytest.raises(GateError, match="may not be waived"):
+        operations.waive(usecase, "2", **BY)
+    judge("2", "hold")
+    with pytest.raises(RolloutError, match="has hold"):
+        operations.start_shadow(usecase, "2", **BY)
+    operations.waive(usecase, "2", **BY)
+    assert operations.promote(usecase, "2", **BY).after["live"] == "2"
+
+
+def test_a_verdict_that_passed_needs_no_waiver(clean):
+    """Fault 6."""
+    judge("1")
+    with pytest.raises(GateError, match="needs no waiver"):
+        operations.waive(usecase, "1", **BY)
+    assert history.entries(NAME) == []
+
+
+def test_a_verdict_is_written_once(clean):
+    """Fault 3: judged again after version 2 went live, version 1's tags became a fail."""
+    first = judge("1")
+    operations.promote(usecase, "1", **BY)
+    judge("1", "fail")
+    assert [one.verdict.verdict for one in judgements.judged(NAME, "1")] == ["pass", "fail"]
+    assert records.read(NAME, judgements.VERDICTS, first.n, judgements.Judgement) == first
+    shown = operations.status(usecase, operations.landed(usecase))["releases"]["live"]
+    assert shown["gate"] == "pass", "the verdict that it shipped on"
+    assert history.entries(NAME)[-1].details["verdict"] == first.n
+
+
+@pytest.mark.parametrize(
+    ("action", "call"),
+    [
+        ("promote", lambda by: operations.promote(usecase, "2", by=by, reason="try it")),
+        ("shadow", lambda by: operations.start_shadow(usecase, "2", by=by, reason="try it")),
+        ("abort", lambda by: operations.abort(usecase, by=by, reason="try it")),
+        ("withdraw", lambda by: operations.withdraw(usecase, by=by, reason="try it")),
+        (
+            "rollback",
+            lambda by: deployments.change(
+                NAME, "alias", after={"live": "2"}, by=by, reason="by hand"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("by", ["nobody_at_all", "release_manager", "data_owner", ""])
+def test_who_may_not_changes_nothing(clean, action, call, by):
+    """Faults 22 and 44: a role that is in no file promoted a release."""
+    judge("1")
+    judge("2")
+    operations.promote(usecase, "1", **BY)
+    if action == "abort":
+        operations.start_shadow(usecase, "2", **BY)
+    if action == "promote":
+        operations.start_shadow(usecase, "2", **BY)
+        decided("2")
+        operations.start_canary(usecase, **BY)
+        decided("2")
+    before = history.entries(NAME)
+    with pytest.raises((PermissionRefused, RegistryError), match=r"may not|needs a reason"):
+        call(by)
+    assert history.entries(NAME) == before
+    assert call("model_owner").n == len(before) + 1, "control: who may does"
+
+
+def test_withdrawn_is_out_and_in_the_history(clean):
+    judge("1")
+    operations.promote(usecase, "1", **BY)
+    with pytest.raises(RolloutError, match="nothing live"):
+        operations.withdraw(replace_name(usecase), **BY)
+    entry = operations.withdraw(usecase, **BY)
+    assert entry.after == {} and registry.aliases(NAME) == {}
+    assert history.at(NAME, D(2013, 4, 1)).action == "withdraw"
+
+
+def replace_name(case):
+    from dataclasses import replace
+
+    return replace(case, name="another")
+
+
+def test_trained_twice_is_one_version(clean):
+    """Fault 4."""
+    before = registry.versions(NAME)
+    version = operations.train_release(
+        usecase,
+        operations.landed(usecase),
+        "logistic_regression",
+        D(2013, 1, 1),
+        D(2013, 3, 17),
+        1,
     )
-    assert deployments.serving(NAME).releases == {} and registry.model(NAME).aliases == {}
-    operations.promote(usecase, "1", by="model_owner", reason="the gate alone, as for a first one")
-
-
-def test_check_says_whether_this_code_loads_what_may_serve(clean):
-    assert operations.check(usecase) == {}
-    judged("1", "pass")
-    operations.promote(usecase, "1", by="model_owner", reason="first")
-    deployments.change(
-        NAME, "shadow", after={"candidate": "2"}, mode="shadow", by="model_owner", reason="x"
-    )
-    assert operations.check(usecase) == {"candidate": "", "live": ""}
-    assert run("check").exit_code == 0
-    path = folder("1") / "extra_files" / "release.json"
-    whole = path.read_text()
-    try:
-        path.write_text(whole.replace('"code_digest": "', '"code_digest": "0'))
-        found = operations.check(usecase)
-        assert found["candidate"] == "" and "altered" in found["live"]
-        said = run("check")
-        assert said.exit_code == 1 and "live (version 1): Release" in said.stdout
-        assert json.loads(run("check", "--json").stdout) == found
-    finally:
-        path.write_text(whole)
+    assert version == "1" and registry.versions(NAME) == before
+    again = snapshot.take(usecase, operations.landed(usecase), D(2013, 1, 1), D(2013, 3, 20), 1)
+    assert registry.register(train.fit(usecase, again, "logistic_regression")) == "3"
 
 
 # --- the history --------------------------------------------------------------------------------
 
 
 def test_the_history_answers_what_was_live_and_why(clean):
-    assert deployments.at(NAME, D(2013, 8, 3)) is None
+    assert history.at(NAME, D(2013, 8, 3)) is None
     deployments.change(NAME, "promote", after={"live": "1"}, reason="first", by="model_owner")
     clock.set_today("2013-08-05")
     deployments.change(
         NAME, "promote", after={"live": "2", "previous": "1"}, reason="better", by="model_owner"
     )
-    assert deployments.at(NAME, D(2013, 3, 31)) is None
-    assert deployments.at(NAME, D(2013, 8, 4)).after["live"] == "1"
-    assert deployments.at(NAME, D(2013, 8, 5)).after["live"] == "2"
-    table = deployments.history_table(NAME)
+    assert history.at(NAME, D(2013, 3, 31)) is None
+    assert history.at(NAME, D(2013, 8, 4)).after["live"] == "1"
+    assert history.at(NAME, D(2013, 8, 5)).after["live"] == "2"
+    table = history.table(NAME)
     assert table["date"].tolist() == ["2013-04-01", "2013-08-05"]
 
 
-# --- registered once ----------------------------------------------------------------------------
+def test_a_change_without_reason_or_of_an_unknown_version_changes_nothing(clean):
+    for options in ({"reason": " ", "by": "model_owner"}, {"reason": "x", "by": ""}):
+        with pytest.raises(RegistryError, match="needs a reason and a role"):
+            deployments.change(NAME, "promote", after={"live": "1"}, **options)
+    with pytest.raises(RegistryError, match="no version or alias '77'"):
+        deployments.change(NAME, "promote", after={"live": "77"}, reason="x", by="model_owner")
+    assert history.serving(NAME).releases == {} and history.entries(NAME) == []
 
 
-def fitted(version: str) -> train.Fitted:
-    about = registry.load(NAME, version).about
-    return train.fit(usecase, snapshot.load(about["snapshot"]), about["recipe"])
+def test_a_history_that_goes_back_is_refused(clean):
+    """Fault 33: with the clock set back, `history --at` named the wrong version."""
+    clock.set_today("2013-08-05")
+    deployments.change(NAME, "promote", after={"live": "1"}, **BY)
+    clock.set_today("2013-04-01")
+    with pytest.raises(ClockError, match="a change cannot be older"):
+        deployments.change(NAME, "promote", after={"live": "2"}, **BY)
+    clock.set_today("2013-08-05")
+    deployments.change(NAME, "promote", after={"live": "2"}, **BY)
+    assert history.at(NAME, D(2013, 8, 5)).after["live"] == "2"
 
 
-def test_the_same_snapshot_recipe_and_code_are_one_version(shop, monkeypatch):
-    before = registry.versions(NAME)
-    same = fitted("1")
-    assert registry.register(same) == "1"
-    assert operations.train(usecase, same.snapshot, same.recipe) == ("1", False)
-    words = ("--start", "2013-01-01", "--end", "2013-03-17")
-    again = run("train", "logistic_regression", *words)
-    assert again.exit_code == 0 and "is registered already" in again.stdout
-    assert registry.versions(NAME) == before
-    wanted = {
-        "snapshot": same.snapshot.digest,
-        "recipe": same.recipe,
-        "feature_version": 1,
-        "code_digest": usecase.features[1].code_digest,
-    }
-    assert registry.registered(NAME, **wanted) == "1", "the control"
-    for key, other in {
-        "snapshot": "x",
-        "recipe": "x",
-        "feature_version": 2,
-        "code_digest": "x",
-    }.items():
-        assert registry.registered(NAME, **{**wanted, key: other}) is None, key
+def test_reasons_are_kept_whole_or_refused(clean):
+    said = "späte Flüge: [bold]20%[/bold] " * 60
+    entry = deployments.change(
+        NAME, "promote", after={"live": "1"}, by="model_owner", reason=said[:2000]
+    )
+    assert history.entries(NAME)[0].reason == said[:2000].strip() == entry.reason
+    with pytest.raises(RegistryError, match="2001 characters"):
+        deployments.change(
+            NAME, "promote", after={"live": "2"}, by="model_owner", reason="x" * 2001
+        )
 
 
-def test_a_registration_that_fails_leaves_no_version_no_open_run_and_no_files(shop, monkeypatch):
-    before = registry.versions(NAME)
-    where = sorted(p for p in shop.artifacts.rglob("*") if p.is_file())
-    taken = snapshot.take(usecase, operations.landed(usecase), D(2013, 1, 1), D(2013, 3, 16), 1)
-    new = train.fit(usecase, taken, "logistic_regression")
+def test_a_history_beyond_a_thousand_entries_is_whole(clean, monkeypatch):
+    """Fault 5."""
+    monkeypatch.setattr("firstflight.files.os.fsync", lambda _: None)
+    entry = history.Deployment(
+        n=1,
+        date=D(2013, 4, 1),
+        action="alias",
+        before={},
+        after={"live": "1"},
+        reason="x",
+        by="model_owner",
+    )
+    for n in range(1, 1201):
+        records.append(NAME, history.KIND, entry.model_copy(update={"n": n}))
+    assert [e.n for e in history.entries(NAME)] == list(range(1, 1201))
+    assert deployments.change(NAME, "promote", after={"live": "2"}, **BY).n == 1201
 
-    def fail(*args, **kwargs):
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mlflow.MlflowClient.create_model_version", fail)
-    with pytest.raises(OSError, match="No space"):
-        registry.register(new)
-    monkeypatch.undo()
-    assert registry.versions(NAME) == before and database.open_runs() == []
-    assert sorted(p for p in shop.artifacts.rglob("*") if p.is_file()) == where
-    assert list(shop.temporary.iterdir()) == []
+def test_a_damaged_or_missing_record_is_a_sentence_and_is_not_skipped(clean):
+    for version in "121":
+        deployments.change(NAME, "promote", after={"live": version}, **BY)
+    second = records.folder(NAME, history.KIND) / "000002.json"
+    whole = second.read_bytes()
+    for bad in (b"", b"{", b"[]", b"\xff", whole.replace(b'"n": 2', b'"n": "two"')):
+        second.write_bytes(bad)
+        with pytest.raises(RecordError, match=r"000002\.json .* cannot be read"):
+            history.entries(NAME)
+        assert history.serving(NAME).releases["live"] == "1", "what serves is the newest entry"
+    second.unlink()
+    with pytest.raises(RecordError, match=r"Record 2 .* is missing"):
+        history.entries(NAME)
+    second.write_bytes(whole)
+    assert len(history.entries(NAME)) == 3
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "truncated", "garbage", "another database"])
+def test_a_registry_that_cannot_be_read_is_a_sentence_and_nothing_is_made(clean, damage):
+    """Fault 27: a command that reads made an empty registry where the database was gone."""
+    deployments.change(NAME, "promote", after={"live": "1"}, **BY)
+    database = clean.database
+    whole = database.read_bytes()
+    kept = database.rename(clean.root / "kept.db")
+    try:
+        if damage == "empty":
+            database.touch()
+        elif damage == "truncated":
+            database.write_bytes(whole[: len(whole) // 2])
+        elif damage == "garbage":
+            database.write_bytes(os.urandom(4096))
+        elif damage == "another database":
+            import sqlite3
+
+            sqlite3.connect(database).execute("CREATE TABLE x (y)").connection.close()
+        left = database.read_bytes() if database.exists() else None
+        for words in (("gate", "1"), ("promote", "2", "--by", "model_owner", "--reason", "x")):
+            found = run(*words)
+            text = " ".join((found.stdout + found.stderr).split())
+            assert found.exit_code == 1 and "Traceback" not in text
+            assert "registry" in text, text
+        found = run("status")
+        assert found.exit_code == 0 and "registry" in found.stdout
+        assert "promote" in run("history").stdout, "the history is not in the registry"
+        assert (database.read_bytes() if database.exists() else None) == left
+    finally:
+        kept.replace(database)
+    assert run("gate", "77").exit_code == 1
+
+
+def test_the_history_is_printed_on_any_terminal(clean):
+    """Fault 43."""
+    deployments.change(
+        NAME, "promote", after={"live": "1"}, by="model_owner", reason="Wetter: Böen \u2014 gut"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "firstflight.cli", "history"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "FIRSTFLIGHT_HOME": str(clean.root)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "Wetter" in done.stdout, done.stderr
+
+
+def test_an_alias_moved_by_hand_moves_nothing_and_is_said(clean):
+    deployments.change(NAME, "promote", after={"live": "1"}, **BY)
+    registry.client().set_registered_model_alias(NAME, "live", "2")
+    assert history.serving(NAME).releases == {"live": "1"}
+    assert registry.resolve(NAME, "live") == "1"
+    said = run("status").stdout
+    assert "moved by hand" in said
+    deployments.change(NAME, "alias", after={"previous": "3"}, **BY)
+    assert registry.aliases(NAME) == {"live": "1", "previous": "3"}
+    assert "moved by hand" not in run("status").stdout
+
+
+def test_a_branch_is_asked_whether_it_loads_what_may_serve(clean, monkeypatch):
+    """Fault 8."""
+    deployments.change(NAME, "promote", after={"live": "2", "previous": "1"}, **BY)
+    asked = run("check")
+    assert asked.exit_code == 0 and asked.stdout.count("loads") == 2
+    monkeypatch.setattr(type(usecase.features[1]), "code_digest", "another")
+    refused = run("check")
+    assert refused.exit_code == 3 and "a change needs a new version" in refused.stdout
 
 
 # --- the command line ---------------------------------------------------------------------------
@@ -499,8 +586,8 @@ def test_the_commands_of_the_runbook(clean):
     assert "trained on" in run("status").stdout
     held = run("gate", "2", "--json")
     assert held.exit_code == 3 and json.loads(held.stdout)["verdict"] == "hold"
-    history = json.loads(run("history", "--json").stdout)
-    assert [entry["action"] for entry in history] == ["promote"]
+    found = json.loads(run("history", "--json").stdout)
+    assert [entry["action"] for entry in found] == ["promote"]
     answer = run("history", "--at", "2013-08-03").stdout
     assert "version 1 of flights was live, since 2013-04-01" in answer and "passed" in answer
     assert "no release" in run("history", "--at", "2013-01-01").stdout
@@ -521,13 +608,9 @@ def test_the_commands_of_the_runbook(clean):
     ],
 )
 def test_bad_commands_get_one_sentence_and_change_nothing(clean, words, code, sentence):
-    before = (registry.aliases(NAME), len(deployments.history(NAME)), registry.versions(NAME))
+    before = (history.serving(NAME), len(history.entries(NAME)), registry.versions(NAME))
     found = run(*words)
     assert found.exit_code == code
     text = " ".join((found.stdout + found.stderr).split())
     assert sentence in text and "Traceback" not in text
-    assert (
-        registry.aliases(NAME),
-        len(deployments.history(NAME)),
-        registry.versions(NAME),
-    ) == before
+    assert (history.serving(NAME), len(history.entries(NAME)), registry.versions(NAME)) == before

@@ -17,9 +17,13 @@ from typer.testing import CliRunner
 from classroom import servers, traffic
 from firstflight import (
     clock,
+    deployments,
     drops,
+    history,
     operations,
     predictions,
+    preflight,
+    records,
     registry,
     rollback,
     snapshot,
@@ -27,7 +31,7 @@ from firstflight import (
     train,
     usecase,
 )
-from firstflight.errors import RollbackRefused
+from firstflight.errors import PermissionRefused, RollbackRefused
 from firstflight.release import as_json_rows
 from firstflight.workspace import PROJECT, Workspace, configure
 
@@ -49,8 +53,12 @@ def publish(version, first, last):
 
 
 def set_aliases(live, previous):
-    registry.change(
-        "flights", "alias", after={"live": live, "previous": previous}, by="test", reason="a start"
+    deployments.change(
+        "flights",
+        "alias",
+        after={"live": live, "previous": previous},
+        by="model_owner",
+        reason="a start",
     )
 
 
@@ -67,7 +75,9 @@ def service(tmp_path_factory):
             FLIGHTS, operations.landed(FLIGHTS), day("2013-01-09"), day("2013-01-28"), version
         )
         registry.register(train.fit(FLIGHTS, taken, "logistic_regression"))
-    registry.change("flights", "promote", after={"live": GOOD}, by="test", reason="the first")
+    deployments.change(
+        "flights", "promote", after={"live": GOOD}, by="model_owner", reason="the first"
+    )
     running = servers.service()
 
     def play(first, last):
@@ -91,7 +101,7 @@ def service(tmp_path_factory):
 @pytest.fixture
 def url(service):
     """Give the service's address with the bad release live and the good one previous."""
-    if registry.aliases("flights") != {"live": BAD, "previous": GOOD}:
+    if history.serving("flights").releases != {"live": BAD, "previous": GOOD}:
         set_aliases(BAD, GOOD)
     traffic.wait_until(service.url, live=BAD, previous=GOOD)
     clock.set_today(TODAY)
@@ -126,7 +136,7 @@ def snapshot_file():
 
 
 def asked(upstream=None, url=None):
-    found = rollback.preflight(FLIGHTS, GOOD, upstream or landed(), url)
+    found = preflight.preflight(FLIGHTS, GOOD, upstream or landed(), url)
     return {check.name: check for check in found}
 
 
@@ -272,17 +282,16 @@ SAID = {
     ],
 )
 def test_a_service_that_would_not_take_the_release_is_found(change, words):
-    assert "will load it" in rollback._service_takes(SAID, "flights", GOOD)
+    assert "will load it" in preflight.service_takes(SAID, "flights", GOOD)
     with pytest.raises(RollbackRefused, match=words):
-        rollback._service_takes(SAID | change, "flights", GOOD)
+        preflight.service_takes(SAID | change, "flights", GOOD)
 
 
 # --- refused ------------------------------------------------------------------------------------
 
 
 def everything():
-    entries = [(e.n, e.phase) for e in registry.history("flights")]
-    return registry.aliases("flights"), registry.rollout("flights"), entries
+    return history.serving("flights"), [e.n for e in history.entries("flights")]
 
 
 def go_back(url=None, by="on_call", reason="worse than the one before", **options):
@@ -303,20 +312,22 @@ def test_a_refused_preflight_changes_nothing(url):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"by": "intern"}, "may not roll back"),
-        ({"by": "on_call", "force": True}, "may not force"),
+        ({"by": "intern"}, "may not rollback"),
+        ({"by": "on_call", "force": True}, "may not force a rollback"),
         ({"by": "on_call", "reason": "  "}, "needs a reason"),
     ],
 )
 def test_who_may_not_changes_nothing(url, options, words):
     before = everything()
-    with pytest.raises(RollbackRefused, match=words):
+    with pytest.raises((RollbackRefused, PermissionRefused), match=words):
         go_back(url, **options)
     assert everything() == before
 
 
 def test_without_a_previous_release_there_is_nothing_to_go_back_to(url):
-    registry.change("flights", "alias", after={"previous": None}, by="test", reason="none")
+    deployments.change(
+        "flights", "alias", after={"previous": None}, by="model_owner", reason="none"
+    )
     before = everything()
     with pytest.raises(RollbackRefused, match="no previous release"):
         go_back(url)
@@ -328,31 +339,33 @@ def test_without_a_previous_release_there_is_nothing_to_go_back_to(url):
 
 def test_it_restores_proves_and_does_not_come_back(url):
     rows = as_json_rows(FLIGHTS.requests(landed(), TODAY, TODAY))
-    n = len(registry.history("flights"))
+    n = len(history.entries("flights"))
     with traffic.Steady(url, rows) as caller:
         done = go_back(url)
     assert caller.failed == 0 and caller.n > 0 and set(caller.by_release) <= {GOOD, BAD}
     assert (done.left, done.restored, done.forced) == (BAD, GOOD, False)
     assert (done.proof.n, done.proof.equal, done.proof.by_release) == (200, 200, 200)
     assert done.proof.ok
-    assert registry.aliases("flights") == {"live": GOOD}
+    assert history.serving("flights").releases == {"live": GOOD}
 
-    entry = registry.history("flights")[-1]
-    assert (entry.action, entry.phase, entry.n) == ("rollback", "done", n + 1)
+    entry = history.entries("flights")[-1]
+    assert (entry.action, entry.n) == ("rollback", n + 1)
     assert [c["ok"] for c in entry.details["preflight"]] == [True] * 5
-    kept = registry.client().get_run(entry.run_id).data.tags["proof"]
-    assert rollback.Proof.model_validate_json(kept) == done.proof
+    kept = records.newest("flights", rollback.PROOFS, rollback.Proven)
+    assert (kept.entry, kept.proof) == (entry.n, done.proof)
 
     with pytest.raises(RollbackRefused, match="no previous release"):
         go_back(url)
-    assert registry.aliases("flights") == {"live": GOOD}, "the bad release did not come back"
+    assert history.serving("flights").releases == {"live": GOOD}, (
+        "the bad release did not come back"
+    )
 
 
 def test_the_owner_may_force_and_it_is_recorded(url):
     with changed(state_file(), None):
         done = go_back(by="model_owner", force=True)
     assert done.forced and done.restored == GOOD and done.proof is None
-    details = registry.history("flights")[-1].details
+    details = history.entries("flights")[-1].details
     assert details["forced"] is True
     assert [c["name"] for c in details["preflight"] if not c["ok"]] == ["state"]
 
@@ -361,49 +374,48 @@ def test_force_without_need_is_no_force(url):
     assert not go_back(by="model_owner", force=True).forced
 
 
-def test_one_that_was_cut_off_is_finished_and_proven_by_the_next(url):
-    checks = rollback.preflight(FLIGHTS, GOOD, landed())
-    begun = registry.Deployment(
-        n=len(registry.history("flights")) + 1,
-        date=TODAY,
-        action="rollback",
-        before={"live": BAD, "previous": GOOD},
-        after={"live": GOOD},
-        reason="cut off",
-        by="on_call",
-        details={
-            "left": BAD,
-            "forced": False,
-            "preflight": [check.model_dump() for check in checks],
-        },
-    )
-    registry._write_intent("flights", begun)
-    assert registry.aliases("flights") == begun.before, "what served goes on serving"
-    with pytest.raises(RollbackRefused):
-        go_back(url, by="intern")
-    assert registry.history("flights")[-1].phase == "intent", "who may not repairs nothing either"
+class CutOff(BaseException):
+    """The process is gone."""
 
+
+def cut_off(*_, **__):
+    raise CutOff
+
+
+def test_one_that_was_cut_off_is_finished_and_proven_by_the_next(url, monkeypatch):
+    """Fault 23: after a kill at the end of a rollback the proof could never be run."""
+    n = len(history.entries("flights"))
+    for where in ("firstflight.registry.mirror", "firstflight.rollback.prove"):
+        with monkeypatch.context() as dying:
+            dying.setattr(where, cut_off)
+            with pytest.raises(CutOff):
+                go_back(url, reason="cut off")
+        assert history.serving("flights").releases == {"live": GOOD}, "what is recorded serves"
+        with pytest.raises(PermissionRefused):
+            go_back(url, by="intern")
     done = go_back(url, reason="again")
-    assert (done.left, done.restored, done.entry) == (BAD, GOOD, begun.n) and done.proof.ok
+    assert (done.left, done.restored, done.entry) == (BAD, GOOD, n + 1) and done.proof.ok
     assert registry.aliases("flights") == {"live": GOOD}
-    last = registry.history("flights")[-1]
-    assert (last.n, last.phase, last.reason) == (begun.n, "done", "cut off")
+    last = history.entries("flights")[-1]
+    assert (last.n, last.reason) == (n + 1, "cut off")
+    with pytest.raises(RollbackRefused, match="no previous release"):
+        go_back(url)
 
 
-def test_any_other_change_finishes_it_too(url):
-    begun = registry.Deployment(
-        n=len(registry.history("flights")) + 1,
-        date=TODAY,
-        action="rollback",
-        before={"live": BAD, "previous": GOOD},
-        after={"live": GOOD},
-        reason="cut off",
-        by="on_call",
+def test_any_other_change_finishes_it_too(url, monkeypatch):
+    with monkeypatch.context() as dying:
+        dying.setattr("firstflight.registry.mirror", cut_off)
+        with pytest.raises(CutOff):
+            go_back()
+    begun = history.newest("flights")
+    assert registry.aliases("flights")["live"] == BAD, "MLflow does not follow yet"
+    assert deployments.unfinished("flights") == [begun.n]
+    entry = deployments.change(
+        "flights", "alias", after={}, by="model_owner", reason="something else"
     )
-    registry._write_intent("flights", begun)
-    entry = registry.change("flights", "alias", after={}, by="test", reason="something else")
     assert entry.before == {"live": GOOD} and entry.n == begun.n + 1
-    assert all(e.phase == "done" for e in registry.history("flights"))
+    assert registry.aliases("flights") == {"live": GOOD}
+    assert deployments.unfinished("flights") == []
 
 
 # --- proof --------------------------------------------------------------------------------------
@@ -470,10 +482,10 @@ def test_the_command_checks_refuses_and_proves(url):
         assert run(app, ["rollback", "--reason", "x", "--check"]).exit_code == 3
         assert run(app, ["rollback", "--reason", "worse", "--url", url]).exit_code == 1
     assert run(app, ["rollback", "--reason", "x", "--check"]).exit_code == 0
-    assert registry.aliases("flights")["live"] == BAD
+    assert history.serving("flights").releases["live"] == BAD
     done = run(app, ["rollback", "--reason", "worse than before", "--url", url])
     assert done.exit_code == 0 and "200 of 200" in done.output
-    assert registry.aliases("flights") == {"live": GOOD}
+    assert history.serving("flights").releases == {"live": GOOD}
 
 
 def test_the_command_says_when_it_is_not_proven(url):
@@ -481,4 +493,4 @@ def test_the_command_says_when_it_is_not_proven(url):
 
     done = CliRunner().invoke(app, ["rollback", "--reason", "worse than before"], env={})
     assert done.exit_code == 3 and "not proven" in done.output
-    assert registry.aliases("flights") == {"live": GOOD}
+    assert history.serving("flights").releases == {"live": GOOD}

@@ -18,7 +18,17 @@ import psutil
 import pytest
 
 from classroom import servers, traffic
-from firstflight import bento, clock, operations, predictions, registry, snapshot, state, train
+from firstflight import (
+    bento,
+    clock,
+    deployments,
+    operations,
+    predictions,
+    registry,
+    snapshot,
+    state,
+    train,
+)
 from firstflight import drops as d
 from firstflight.release import as_json_rows
 from firstflight.service import REPLAY_HEADER, Held, close_last_lines, follow, make, share_of
@@ -75,7 +85,9 @@ def rows(shop):
 def switch(live, candidate=None, mode="off", share=0.0, url=None):
     """Let the registry name these versions, and wait until the service holds them."""
     after = {"live": live, "candidate": candidate, "previous": None}
-    registry.change(NAME, "alias", after=after, mode=mode, share=share, by="test", reason="test")
+    deployments.change(
+        NAME, "alias", after=after, mode=mode, share=share, by="model_owner", reason="test"
+    )
     if url is not None:
         wanted = {"live": live} | ({"candidate": candidate} if candidate else {})
         traffic.wait_until(url, mode=mode, **wanted)

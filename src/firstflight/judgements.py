@@ -1,0 +1,205 @@
+"""What was decided about a release: verdicts of the gate, decisions of a rollout; written once.
+
+Judging again makes a new record with its day, its window, the rules and what it was compared with.
+A waiver is for one verdict and a decision for one rollout, and neither outlives it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pydantic import BaseModel, ConfigDict
+
+from firstflight import clock, gate, history, locks, process, records, registry, rollout
+from firstflight.errors import GateError, RolloutError
+
+VERDICTS, DECISIONS = "verdicts", "decisions"
+
+
+class Judgement(BaseModel):
+    """One verdict of the gate about one version.
+
+    Attributes
+    ----------
+    n : int
+        Counts the verdicts of a use case from 1.
+    date : date
+        The clock's today when it was judged.
+    version : str
+        Which was judged.
+    against : str
+        The live version that it was compared with; empty if nothing was live.
+    verdict : gate.Verdict
+        With its window, its checks and the digest of the rules.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int
+    date: dt.date
+    version: str
+    against: str
+    verdict: gate.Verdict
+
+
+class RolloutDecision(BaseModel):
+    """One decision about one stage of a rollout.
+
+    Attributes
+    ----------
+    n : int
+        Counts the decisions of a use case from 1.
+    entry : int
+        Number of the deployment entry that began the stage.
+    date : date
+        The clock's today when it was decided.
+    version : str
+        The candidate.
+    decision : rollout.Decision
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int
+    entry: int
+    date: dt.date
+    version: str
+    decision: rollout.Decision
+
+
+def judged(usecase: str, version: str | None = None) -> list[Judgement]:
+    """Return the verdicts of a use case, or of one of its versions, oldest first."""
+    found = records.all_of(usecase, VERDICTS, Judgement)
+    return [one for one in found if version in (None, one.version)]
+
+
+def judgement_of(usecase: str, version: str) -> Judgement:
+    """Return the newest verdict about a version.
+
+    Raises
+    ------
+    GateError
+        If it was never judged.
+    """
+    found = judged(usecase, version)
+    if not found:
+        raise GateError(
+            f"{usecase} version {version} was not judged yet: run `firstflight gate {version}`."
+        )
+    return found[-1]
+
+
+def record_verdict(usecase: str, version: str, against: str, verdict: gate.Verdict) -> Judgement:
+    """Write a verdict down, and let the version's tags in MLflow say the same for people."""
+    with locks.writing("gate"):
+        number = len(records.numbers(usecase, VERDICTS)) + 1
+        found = Judgement(
+            n=number, date=clock.today(), version=version, against=against, verdict=verdict
+        )
+        records.append(usecase, VERDICTS, found)
+        _mirror_verdict(usecase, found)
+        return found
+
+
+def record_decision(usecase: str, version: str, decision: rollout.Decision) -> RolloutDecision:
+    """Write a decision about the rollout in progress down."""
+    with locks.writing("decide"):
+        found = RolloutDecision(
+            n=len(records.numbers(usecase, DECISIONS)) + 1,
+            entry=stage_entry(usecase).n,
+            date=clock.today(),
+            version=version,
+            decision=decision,
+        )
+        records.append(usecase, DECISIONS, found)
+        _mirror_decision(usecase, found)
+        return found
+
+
+def settle(usecase: str) -> None:
+    """Bring MLflow's tags up to the newest verdict and decision, if a command was cut off."""
+    with locks.writing("settle"):
+        verdict = records.newest(usecase, VERDICTS, Judgement)
+        if verdict is not None:
+            tags = registry.tags(usecase, verdict.version)
+            if tags.get("gate.record") != str(verdict.n):
+                _mirror_verdict(usecase, verdict)
+        decision = records.newest(usecase, DECISIONS, RolloutDecision)
+        if decision is not None:
+            tags = registry.tags(usecase, decision.version)
+            if tags.get("rollout.record") != str(decision.n):
+                _mirror_decision(usecase, decision)
+
+
+def _mirror_verdict(usecase: str, found: Judgement) -> None:
+    tags = {**found.verdict.tags(), "gate.against": found.against, "gate.date": str(found.date)}
+    registry.set_tags(usecase, found.version, tags)
+    registry.set_tags(usecase, found.version, {"gate.record": str(found.n)})
+
+
+def _mirror_decision(usecase: str, found: RolloutDecision) -> None:
+    said = found.decision
+    tags = {f"rollout.{said.mode}": said.decision, f"rollout.{said.mode}.reason": said.reason}
+    registry.set_tags(usecase, found.version, tags)
+    registry.set_tags(usecase, found.version, {"rollout.record": str(found.n)})
+
+
+def waiver_of(usecase: str, judgement: Judgement) -> history.Deployment | None:
+    """Return the entry that waives this verdict, or None; another verdict's waiver is none."""
+    for entry in reversed(history.entries(usecase)):
+        if entry.action == "waive" and entry.details.get("verdict") == judgement.n:
+            return entry
+    return None
+
+
+def standing(usecase: str, version: str) -> tuple[Judgement, history.Deployment | None]:
+    """Return the verdict that a version may ship on, and its waiver if it needs one.
+
+    Raises
+    ------
+    RolloutError
+        If its newest verdict is not a pass and is not waived, by the rules of today.
+    """
+    found = judged(usecase, version)
+    if found:
+        newest = found[-1]
+        if newest.verdict.verdict == "pass":
+            return newest, None
+        waiver = waiver_of(usecase, newest)
+        if waiver is not None and newest.verdict.verdict in process.load().waiver.may_waive:
+            return newest, waiver
+    said = found[-1].verdict.verdict if found else "no verdict"
+    older = " (an older verdict's waiver does not count)" if found[:-1] else ""
+    raise RolloutError(
+        f"{usecase} version {version} has {said} at the gate{older}: let it pass, or record a "
+        "waiver."
+    )
+
+
+def stage_entry(usecase: str) -> history.Deployment:
+    """Return the entry that began the stage of the rollout in progress.
+
+    Raises
+    ------
+    RolloutError
+        If there is no rollout in progress.
+    """
+    now = history.serving(usecase)
+    begun = [e for e in history.entries(usecase) if e.action == now.mode]
+    if now.mode == "off" or not begun:
+        raise RolloutError(f"{usecase} has no rollout in progress: start a shadow first.")
+    return begun[-1]
+
+
+def decision_of(usecase: str, version: str, mode: str) -> RolloutDecision | None:
+    """Return the newest decision about a version in the present stage, or None.
+
+    A decision about an earlier rollout, of this version or another, is none.
+    """
+    now = history.serving(usecase)
+    if now.mode != mode or now.releases.get("candidate") != version:
+        return None
+    entry = stage_entry(usecase)
+    found = records.all_of(usecase, DECISIONS, RolloutDecision)
+    mine = [one for one in found if (one.entry, one.version) == (entry.n, version)]
+    return mine[-1] if mine else None
