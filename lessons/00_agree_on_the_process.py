@@ -275,7 +275,9 @@ def test(proposal):
     return before == after or "Something else changed too."
 
 
-check("00-ex2", "proposal", test=test, hint="Look at [permissions] in the text; replace() one line.")
+check(
+    "00-ex2", "proposal", test=test, hint="Look at [permissions] in the text; replace() one line."
+)
 
 # %% [markdown]
 # ## What the file cannot say

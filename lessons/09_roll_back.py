@@ -311,7 +311,9 @@ for force in (False, True):
         roll_back(force)
     except RollbackRefused as error:
         print(error)
-print("unchanged:", before == (history.serving("flights").releases, len(history.entries("flights"))))
+print(
+    "unchanged:", before == (history.serving("flights").releases, len(history.entries("flights")))
+)
 
 # %% [markdown]
 # The first refusal names the cause and the command that mends it. The second is a decision of lesson 00: to switch against a failed preflight is to bet,
@@ -462,7 +464,8 @@ ledger.record(
     "rollback",
     prevented="an old model without its features, worse than the bad release",
     start_s=took,
-    glue_lines=ledger.glue_lines("firstflight.rollback") + ledger.glue_lines("firstflight.preflight"),
+    glue_lines=ledger.glue_lines("firstflight.rollback")
+    + ledger.glue_lines("firstflight.preflight"),
 )
 ledger.table("09")
 

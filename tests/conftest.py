@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from firstflight.workspace import Workspace, configure
+from firstflight.workspace import Workspace, configure, make
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,6 +40,6 @@ def away_from_the_learner(tmp_path_factory: pytest.TempPathFactory) -> None:
 def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Give a fresh workspace that every tool is pointed at, for one test."""
     before = dict(os.environ)
-    yield configure(Workspace(tmp_path_factory.mktemp("own") / "workspace"))
+    yield make(configure(Workspace(tmp_path_factory.mktemp("own") / "workspace")))
     os.environ.clear()
     os.environ.update(before)

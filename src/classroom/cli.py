@@ -48,7 +48,7 @@ def sentences() -> Iterator[None]:
 
 def _workspace(folder: Path | None) -> Workspace:
     if folder is not None:
-        os.environ["FIRSTFLIGHT_HOME"] = str(folder.resolve())
+        os.environ["FIRSTFLIGHT_HOME"] = str(folder.expanduser().resolve())
     return current()
 
 
@@ -92,7 +92,7 @@ def start(
         setup_tools.run()
         todo = runner.missing_lessons(ws, number)
         if todo:
-            runner.run(ws, todo, keep=True, report=_line)
+            runner.run(ws, todo, keep=True, report=_line, what=f"course start {number}")
         later = [n for n in workspaces.done(ws) if n >= number]
     path = next((PROJECT / "notebooks").glob(f"{number}_*.ipynb"), None)
     what = f"open notebooks/{path.name}" if path else "its notebook is not there yet"

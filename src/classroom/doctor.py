@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from packaging.utils import canonicalize_name
 from classroom import setup_tools
 from classroom.servers import PROXY, port_is_free
 from classroom.workspaces import usable
-from firstflight.workspace import PROJECT, current
+from firstflight.workspace import PROJECT, Workspace, current, for_child
 
 LOCK = PROJECT / "requirements.txt"
 LIBRARIES = ("pandas", "sklearn", "skops", "mlflow", "prefect", "bentoml", "evidently", "papermill")
@@ -131,12 +132,15 @@ def one_off_setup(ready: bool) -> Finding:
 
 def library(name: str) -> Finding:
     """Import a library in a fresh Python."""
-    run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", f"import {name}"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
-    )
+    # In a workspace that is thrown away: some libraries make their folders when imported.
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", f"import {name}"],
+            capture_output=True,
+            text=True,
+            env=for_child(Workspace(Path(folder))),
+            cwd=folder,
+        )
     if run.returncode == 0:
         return Finding(True, f"{name} imports")
     last = (run.stderr.strip().splitlines() or ["no message"])[-1]

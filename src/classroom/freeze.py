@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from classroom import workspaces
 from classroom.builder import build, code_cells, sources, text_of
 from classroom.errors import CourseError
 from firstflight.workspace import PROJECT, Workspace
@@ -48,7 +49,7 @@ def freeze(ws: Workspace, root: Path = PROJECT, only: str | None = None) -> list
         if only is not None and source.name[:2] != only:
             continue
         name = f"{source.stem}.ipynb"
-        executed = ws.executed / "solutions" / name
+        executed = workspaces.executed(ws) / "solutions" / name
         if not executed.exists():
             raise CourseError(
                 f"solutions/{name} has not run in {ws.root}: run `course run --solutions` first."

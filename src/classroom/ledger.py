@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from classroom.errors import CourseError
+from classroom.workspaces import ledger_file
+from firstflight import files
 from firstflight.workspace import current
 
 if TYPE_CHECKING:
@@ -67,15 +69,12 @@ def record(
     }
     kept = [row for row in rows() if (row["lesson"], row["tool"]) != (lesson, tool)]
     ordered = sorted([*kept, new], key=lambda row: (row["lesson"], row["tool"]))
-    path = current().ledger_file
-    part = path.with_name(path.name + ".part")
-    part.write_text("".join(json.dumps(row) + "\n" for row in ordered))
-    part.replace(path)
+    files.write(ledger_file(current()), "".join(json.dumps(row) + "\n" for row in ordered))
 
 
 def rows() -> list[dict[str, Any]]:
     """Return the rows of the workspace's ledger, sorted by lesson and tool."""
-    path = current().ledger_file
+    path = ledger_file(current())
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text().splitlines()]

@@ -12,7 +12,13 @@ from typing import Any
 from classroom import setup_tools, workspaces
 from classroom.errors import CourseError
 from firstflight.errors import FirstFlightError
-from firstflight.workspace import Workspace, configure, current
+from firstflight.workspace import (
+    SURROUNDINGS,
+    Workspace,
+    configure,
+    current,
+    no_foreign_settings,
+)
 
 _lesson: str | None = None
 
@@ -43,6 +49,7 @@ def begin(number: str) -> Workspace:
         raise CourseError(f'A lesson has two digits, such as "05", and {number!r} has not.')
     _one_sentence_errors()
     ws = current()
+    no_foreign_settings()
     workspaces.prepare(ws)
     missing = sorted({f"{n:02}" for n in range(int(number))} - set(workspaces.done(ws)))
     if missing:
@@ -51,6 +58,8 @@ def begin(number: str) -> Workspace:
             f"workspace: run `course start {number}` in a terminal, then this cell again."
         )
     configure(ws)
+    for name in SURROUNDINGS:  # of the terminal that Jupyter was started in
+        os.environ.pop(name, None)
     os.environ.setdefault("MPLCONFIGDIR", str(ws.root / "matplotlib"))  # its list of fonts
     setup_tools.seed(ws)
     _same_every_time()

@@ -21,7 +21,8 @@ from classroom import setup_tools, workspaces
 from classroom.errors import CourseError, RunError, WorkspaceError
 from classroom.guard import adopt_orphans
 from classroom.memory import MB, descendants, peak_of_descendants
-from firstflight.workspace import PROJECT, Workspace, configure
+from firstflight.errors import StorageError
+from firstflight.workspace import PROJECT, SURROUNDINGS, Workspace, configure
 
 CELL_TIMEOUT = 300  # seconds
 LEAVE = 15.0  # seconds that a lesson's servers get to end after its kernel
@@ -69,20 +70,24 @@ def notebooks(folder: str, first: str = "00", last: str = "99", root: Path = PRO
 
 
 def fresh(ws: Workspace) -> None:
-    """Empty the workspace for a run from the start.
+    """Empty the workspace for a run from the start, for whoever holds it.
 
     Raises
     ------
     WorkspaceError
         If the folder is not one of ours, or holds lessons that somebody did by hand.
     """
-    if workspaces.holds_own_work(ws):
+    _refuse_own_work(ws, keep=False)
+    workspaces.empty(ws)
+
+
+def _refuse_own_work(ws: Workspace, keep: bool) -> None:
+    if not keep and workspaces.holds_own_work(ws):
         names = ", ".join(workspaces.done(ws)) or "none finished"
         raise WorkspaceError(
             f"{ws.root} holds your own work (lessons: {names}): `course reset` deletes it, "
             "--workspace names another folder, --keep goes on in this one."
         )
-    workspaces.remove(ws)
 
 
 @contextmanager
@@ -98,6 +103,8 @@ def environment(ws: Workspace, root: Path = PROJECT) -> Iterator[None]:
         # Messages about unencrypted TCP, fine on 127.0.0.1, and about the end of a stopped kernel.
         (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 50\n")
         configure(ws)
+        for name in SURROUNDINGS:
+            os.environ.pop(name, None)
         os.environ.update(
             FIRSTFLIGHT_HEADLESS="1",
             FIRSTFLIGHT_SOLUTIONS=str(root / "solutions"),
@@ -118,6 +125,7 @@ def run(
     keep: bool = False,
     root: Path = PROJECT,
     report: Callable[[Figures], None] | None = None,
+    what: str = "course run",
 ) -> list[Figures]:
     """Run notebooks in order in one workspace and return what each took.
 
@@ -133,32 +141,67 @@ def run(
         The project.
     report : callable, optional
         Gets the figures of each lesson as it ends.
+    what : str, default "course run"
+        The command, for another one that finds the workspace held.
 
     Raises
     ------
     RunError
         At the first lesson that fails, with the lesson, the cell and the error.
+    WorkspaceError
+        If the folder is not one of ours, holds lessons done by hand, or another run is at work in
+        it. Nothing is changed then.
     """
-    if not keep:
-        fresh(ws)
-    before = os.environ.get("FIRSTFLIGHT_HEADLESS")
-    os.environ["FIRSTFLIGHT_HEADLESS"] = "1"
-    try:
-        workspaces.prepare(ws)
-    finally:
-        os.environ.pop("FIRSTFLIGHT_HEADLESS")
-        if before is not None:
-            os.environ["FIRSTFLIGHT_HEADLESS"] = before
+    _refuse_own_work(ws, keep)
+    with workspaces.alone(ws, what), _headless():
+        try:
+            if not keep:
+                fresh(ws)
+            workspaces.prepare(ws)
+            return _run(ws, paths, root, report)
+        except OSError as error:
+            raise RunError(_no_room(error)) from None
+
+
+def _run(
+    ws: Workspace, paths: Sequence[Path], root: Path, report: Callable[[Figures], None] | None
+) -> list[Figures]:
     figures: list[Figures] = []
     adopt_orphans()  # or a process that a lesson left would be out of sight
     with environment(ws, root):
         setup_tools.seed(ws)
         for path in paths:
-            figures.append(_run_one(ws, path))
-            _write_figures(ws, paths[0].parent.name, figures)
+            try:
+                figures.append(_run_one(ws, path))
+                _write_figures(ws, paths[0].parent.name, figures)
+            except (OSError, StorageError) as error:
+                raise RunError(f"Lesson {path.stem} stopped: {_no_room(error)}") from None
             if report is not None:
                 report(figures[-1])
     return figures
+
+
+def _no_room(error: Exception) -> str:
+    """Return one sentence for what the disk refused."""
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f"{error.filename} could not be written" if error.filename else "a file was refused"
+    return (
+        f"{where} ({error.strerror or error}): free some disk space, or give --workspace a folder "
+        "with room, and run the course again."
+    )
+
+
+@contextmanager
+def _headless() -> Iterator[None]:
+    before = os.environ.get("FIRSTFLIGHT_HEADLESS")
+    os.environ["FIRSTFLIGHT_HEADLESS"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop("FIRSTFLIGHT_HEADLESS")
+        if before is not None:
+            os.environ["FIRSTFLIGHT_HEADLESS"] = before
 
 
 def _run_one(ws: Workspace, path: Path) -> Figures:
@@ -168,7 +211,7 @@ def _run_one(ws: Workspace, path: Path) -> Figures:
     from papermill.exceptions import PapermillExecutionError
 
     lesson = path.stem
-    target = ws.executed / path.parent.name / path.name
+    target = workspaces.executed(ws) / path.parent.name / path.name
     target.parent.mkdir(parents=True, exist_ok=True)
     cells = nbformat.read(path, as_version=4).cells
     code = [cell for cell in cells if cell.cell_type == "code"]

@@ -17,16 +17,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from classroom import setup_tools
 from classroom.errors import ServerError
 from classroom.memory import tree_mb
-from classroom.setup_tools import PROXY
 from classroom.workspaces import headless
-from firstflight.workspace import PROJECT, current
+from firstflight.workspace import PROJECT, current, for_child, make, no_foreign_settings
 
 GUARD = Path(__file__).with_name("guard.py")
 
 # Behind a hub a page is reached under a fixed name (see setup_tools), so its port is fixed.
-HUB_PORTS = PROXY
+HUB_PORTS = PROXY = setup_tools.PROXY
 
 _running: dict[str, Server] = {}
 
@@ -141,6 +141,7 @@ def start(
     port: int | None = None,
     timeout: float = 120,
     page: str = "",
+    cwd: Path | None = None,
 ) -> Server:
     """Start a server and wait until it answers.
 
@@ -161,6 +162,8 @@ def start(
         Seconds to wait for the first good health answer.
     page : str, optional
         What the link opens, after the address and its slash.
+    cwd : Path, optional
+        The folder to run it in; the notebook's if not given.
 
     Raises
     ------
@@ -177,7 +180,7 @@ def start(
             "another port."
         )
     port = port or free_port()
-    logs = current().root / "logs"
+    logs = make().root / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{name}.log"
     command = [part.replace("{port}", str(port)) for part in argv]
@@ -189,7 +192,8 @@ def start(
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the Stop button interrupts the cell, not the server
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+            env=for_child(more={"PYTHONUNBUFFERED": "1", **(env or {})}),
+            cwd=cwd,
         )
     server = Server(name, port, process, log, page)
     _running[name] = server
@@ -237,15 +241,16 @@ def mlflow(port: int | None = None) -> Server:
             *(sys.executable, "-m", "mlflow", "server"),
             *("--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
             *("--backend-store-uri", ws.tracking_uri),
-            *("--default-artifact-root", str(ws.artifacts), "--no-serve-artifacts"),
-            # These replace MLflow's defaults, so the local names are listed again.
-            *("--allowed-hosts", "localhost:*,127.0.0.1:*"),
-            *("--cors-allowed-origins", "http://localhost:*,http://127.0.0.1:*"),
+            *("--default-artifact-root", ws.artifacts.as_uri(), "--no-serve-artifacts"),
+            # Its own names. The defaults take the pages of every program of this machine.
+            *("--allowed-hosts", "localhost:{port},127.0.0.1:{port}"),
+            *("--cors-allowed-origins", "http://localhost:{port},http://127.0.0.1:{port}"),
         ],
         ready="/health",
         env={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         port=port,
         page="#/experiments?workflowType=machine_learning",  # else it opens for language models
+        cwd=ws.root,
     )
 
 
@@ -254,36 +259,44 @@ def prefect(port: int | None = None) -> Server:
 
     Call it before `prefect` is imported: Prefect reads ``PREFECT_API_URL`` once. Without a server
     every flow run starts a short-lived one of its own, which costs about 20 seconds.
+
+    Raises
+    ------
+    StorageError
+        If files beside the notebook would point Prefect elsewhere.
+    ServerError
+        As `start`.
     """
+    no_foreign_settings()
     # Its pages name their parts by absolute paths, so behind a hub it must know the hub's prefix.
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     base = f"{prefix.rstrip('/')}/prefect" if prefix else ""
+    home = make().prefect_home
+    home.mkdir(exist_ok=True)
+    # By default it writes its pages into the installed package. The set-up made them for an
+    # address without a prefix; for another one they are written anew.
+    pages = home / "ui" if base or not setup_tools.ready() else setup_tools.PAGES
     server = start(
         "prefect",
-        [
-            *(sys.executable, "-m", "prefect", "server", "start"),
-            # With its services: one of them writes down the task runs that its pages show.
-            *("--host", "127.0.0.1", "--port", "{port}"),
-        ],
+        # With its services: one of them writes down the task runs that its pages show.
+        [sys.executable, "-m", "classroom.flow_server", "{port}"],
         ready=f"{base}/api/health",
         env={
             "PREFECT_SERVER_API_BASE_PATH": f"{base}/api",
             "PREFECT_SERVER_UI_API_URL": f"{base}/api",
             "PREFECT_SERVER_UI_SERVE_BASE": base or "/",
-            # By default it writes its pages into the installed package.
-            "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(current().prefect_home / "ui"),
-            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-            # The second generation of its pages calls an analytics firm from the browser.
-            "PREFECT_SERVER_UI_V2_ENABLED": "false",
+            "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(pages),
+            **setup_tools.PLAIN_PAGES,
         },
         port=port,
+        cwd=home,
     )
     os.environ["PREFECT_API_URL"] = f"{server.url}{base}/api"
     return server
 
 
 def service(
-    target: str = "firstflight.service:svc",
+    target: str = "firstflight.svc:svc",
     *,
     usecase: str = "flights",
     env: Mapping[str, str] | None = None,

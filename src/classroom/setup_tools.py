@@ -1,14 +1,13 @@
 """What is done once after the install, so that no lesson waits for it.
 
-The results lie under ``.setup/`` in the project (databases to copy into a fresh workspace) and in
-the environment (kernel, JupyterLab's settings).
+The results lie under ``.setup/`` in the project (databases to copy into a fresh workspace, and the
+pages that every Prefect server shows) and in the environment (kernel, JupyterLab's settings).
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -16,9 +15,16 @@ import sys
 from pathlib import Path
 
 from classroom.errors import SetupError
-from firstflight.workspace import PROJECT, Workspace
+from firstflight.workspace import PROJECT, Workspace, for_child
 
 TEMPLATES = PROJECT / ".setup"
+PAGES = TEMPLATES / "pages"
+MAKE_PAGES = "from prefect.server.api.server import create_ui_app; create_ui_app(ephemeral=False)"
+PLAIN_PAGES = {
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # The second generation of its pages calls an analytics firm from the browser.
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+}
 TOOLS = ("prefect", "mlflow")
 
 # Fixed names for the pages of servers behind a hub, see servers.HUB_PORTS. MLflow checks Host and
@@ -41,7 +47,11 @@ def versions() -> dict[str, str]:
 def ready(templates: Path = TEMPLATES) -> bool:
     """Tell whether the templates are there and made by the installed versions."""
     mark = templates / "versions.json"
-    return mark.exists() and json.loads(mark.read_text()) == versions()
+    return (
+        (templates / PAGES.name).is_dir()
+        and mark.exists()
+        and json.loads(mark.read_text()) == versions()
+    )
 
 
 def run(templates: Path = TEMPLATES) -> list[str]:
@@ -54,13 +64,14 @@ def run(templates: Path = TEMPLATES) -> list[str]:
     """
     lines = [_kernel(), _lab_settings(), _proxy_settings()]
     if ready(templates):
-        return [*lines, "databases: there already"]
+        return [*lines, "databases and pages: there already"]
     shutil.rmtree(templates, ignore_errors=True)
     templates.mkdir(parents=True)
     _prefect_database(templates)
     _mlflow_database(templates)
+    _prefect_pages(templates)
     (templates / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n")
-    return [*lines, "databases: Prefect's and MLflow's are made"]
+    return [*lines, "databases and pages: Prefect's and MLflow's are made"]
 
 
 def seed(ws: Workspace, templates: Path = TEMPLATES) -> None:
@@ -70,10 +81,9 @@ def seed(ws: Workspace, templates: Path = TEMPLATES) -> None:
     """
     if not ready(templates):
         return
-    mlflow_db = Path(ws.tracking_uri.removeprefix("sqlite:///"))
     for template, target in (
-        (templates / "prefect.db", ws.prefect_home / "prefect.db"),
-        (templates / "mlflow.db", mlflow_db),
+        (templates / "prefect.db", ws.prefect_database),
+        (templates / "mlflow.db", ws.database),
     ):
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -81,25 +91,35 @@ def seed(ws: Workspace, templates: Path = TEMPLATES) -> None:
 
 
 def _prefect_database(templates: Path) -> None:
-    home = templates / "prefect"
-    _call(
-        [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"],
-        {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
-        "Prefect's database",
-    )
-    _whole(home / "prefect.db", templates / "prefect.db")
-    shutil.rmtree(home)
+    making = Workspace(templates / "making")
+    making.prefect_home.mkdir(parents=True)
+    command = ["prefect", "server", "database", "upgrade", "--yes"]
+    _call([sys.executable, "-m", *command], making, "Prefect's database")
+    _whole(making.prefect_database, templates / "prefect.db")
+    shutil.rmtree(making.root)
 
 
 def _mlflow_database(templates: Path) -> None:
-    path = templates / "making.db"
+    making = Workspace(templates / "making")
+    making.root.mkdir()
+    command = ["mlflow", "db", "upgrade", making.tracking_uri]
+    _call([sys.executable, "-m", *command], making, "MLflow's database")
+    _whole(making.database, templates / "mlflow.db")
+    shutil.rmtree(making.root)
+
+
+def _prefect_pages(templates: Path) -> None:
+    """Write Prefect's pages once; a server would write them into each workspace, 7 MB a time."""
+    making = Workspace(templates / "making")
+    making.prefect_home.mkdir(parents=True)
     _call(
-        [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{path}"],
-        {},
-        "MLflow's database",
+        [sys.executable, "-c", MAKE_PAGES],
+        making,
+        "Prefect's pages",
+        PREFECT_SERVER_UI_STATIC_DIRECTORY=str(templates / PAGES.name),
+        **PLAIN_PAGES,
     )
-    _whole(path, templates / "mlflow.db")
-    path.unlink()
+    shutil.rmtree(making.root)
 
 
 def _whole(source: Path, target: Path) -> None:
@@ -111,11 +131,9 @@ def _whole(source: Path, target: Path) -> None:
     new.close()
 
 
-def _call(argv: list[str], env: dict[str, str], what: str) -> None:
-    quiet = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    done = subprocess.run(
-        argv, env={**os.environ, **quiet, **env}, capture_output=True, text=True, cwd=PROJECT
-    )
+def _call(argv: list[str], ws: Workspace, what: str, **env: str) -> None:
+    # In the workspace: some tools also read settings from the folder that they are started in.
+    done = subprocess.run(argv, env=for_child(ws, env), capture_output=True, text=True, cwd=ws.root)
     if done.returncode:
         last = ((done.stderr or done.stdout).strip().splitlines() or ["no message"])[-1]
         raise SetupError(f"{what} could not be made: {last}")

@@ -65,7 +65,10 @@ def play(url: str, usecase: UseCase, drops: Drops, start: dt.date, end: dt.date)
         )
 
     # One sender, so the days keep their order; the next batch is written out while it waits.
-    with httpx.Client(base_url=url, timeout=60) as http, ThreadPoolExecutor(1) as sender:
+    with (
+        httpx.Client(base_url=url, timeout=60, trust_env=False) as http,
+        ThreadPoolExecutor(1) as sender,
+    ):
         waiting: deque[Future[pd.DataFrame]] = deque()
         for day, rows in requests.groupby("date", sort=True):
             for first in range(0, len(rows), BATCH):
@@ -112,7 +115,7 @@ class Steady:
 
     def _ask(self) -> None:
         headers = {"x-firstflight-replay": "steady"}
-        with httpx.Client(base_url=self.url, timeout=30, headers=headers) as http:
+        with httpx.Client(base_url=self.url, timeout=30, headers=headers, trust_env=False) as http:
             while not self._stop.is_set():
                 row = self.rows[self.n % len(self.rows)]
                 begun = time.perf_counter()
@@ -139,7 +142,7 @@ def wait_until(url: str, timeout: float = 30.0, mode: str | None = None, **versi
     """
     deadline = time.monotonic() + timeout
     while True:
-        status = httpx.post(f"{url}/status", json={}, timeout=10).json()
+        status = httpx.post(f"{url}/status", json={}, timeout=10, trust_env=False).json()
         held = {alias: about["version"] for alias, about in status["releases"].items()}
         if all(held.get(a) == v for a, v in versions.items()) and mode in (None, status["mode"]):
             return dict(status)

@@ -16,7 +16,7 @@ import bentoml
 from firstflight import process, workspace
 from firstflight.release import PINNED
 
-SERVICE = "firstflight.service:svc"
+SERVICE = "firstflight.svc:svc"
 PACKAGES = ("bentoml", "mlflow", "pyarrow", "pydantic", *PINNED)
 
 

@@ -16,6 +16,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -46,14 +47,18 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the his
 Version = Annotated[str, typer.Argument(help="Version number or alias.")]
 
 
-def command(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a command that turns the path's errors into one sentence and exit code 1."""
+def command(name: str, *, opens: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a command that turns the path's errors into one sentence and exit code 1.
+
+    With `opens`, the tools are pointed at the workspace in use first.
+    """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            workspace.configure()
             try:
+                if opens:
+                    workspace.configure()
                 return function(*args, **kwargs)
             except Exception as error:
                 if os.environ.get("FIRSTFLIGHT_TRACEBACK") == "1" or isinstance(
@@ -492,6 +497,68 @@ def today_command(
     """Show the clock's today, or set it."""
     wanted = _day(day)
     console.print(str(clock.set_today(wanted) if wanted else clock.today()))
+
+
+@command("clean")
+def clean_command(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove what is older than [retention] of process.toml says; what may serve keeps its own."""
+    from firstflight import retention
+
+    gone = retention.expired() if dry_run else retention.clean()
+    root = workspace.current().root
+    if as_json:
+        return _print_json(
+            [
+                {
+                    "kind": one.kind,
+                    "path": one.path.relative_to(root).as_posix(),
+                    "bytes": one.size,
+                    "lines": one.lines,
+                }
+                for one in gone
+            ]
+        )
+    rows = []
+    for kind in ("predictions", "reports", "snapshots", "state"):
+        of_kind = [one for one in gone if one.kind == kind]
+        rows.append([kind, len(of_kind), f"{sum(one.size for one in of_kind) / 1e6:.1f}"])
+    _table("would be removed" if dry_run else "removed", ["", "files", "MB"], rows)
+    return None
+
+
+@command("backup")
+def backup_command(
+    file: Annotated[Path, typer.Argument(help="The archive to make, for instance july.tar.gz.")],
+) -> None:
+    """Write the whole workspace into one file."""
+    from firstflight import backup
+
+    done = backup.backup(file)
+    console.print(
+        f"backed up {done.files} files ({done.size / 1e6:.1f} MB) of {done.root} to {done.file}",
+        soft_wrap=True,
+    )
+
+
+@command("restore", opens=False)  # the workspace in use may be what was lost
+def restore_command(
+    file: Annotated[Path, typer.Argument(help="What `firstflight backup` made.")],
+    to: Annotated[
+        Path | None, typer.Option(help="An empty or a new folder; the workspace's if not given.")
+    ] = None,
+) -> None:
+    """Unpack a backup into an empty folder, after every byte of it was verified."""
+    from firstflight import backup
+
+    done = backup.restore(file, to)
+    console.print(f"restored {done.files} files to {done.root}", soft_wrap=True)
+    if done.root != workspace.current().root:
+        console.print(f"use it with FIRSTFLIGHT_HOME={done.root}", soft_wrap=True)
 
 
 if __name__ == "__main__":

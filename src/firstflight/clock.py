@@ -5,23 +5,43 @@ from __future__ import annotations
 import datetime as dt
 import json
 
+from firstflight import files
+from firstflight.errors import ClockError
 from firstflight.workspace import current
 
 
 def today() -> dt.date:
-    """Return the clock's today: the workspace's clock file, else the real date."""
+    """Return the clock's today: the workspace's clock file, else the real date.
+
+    Raises
+    ------
+    ClockError
+        If the clock file is damaged or cannot be read.
+    """
     path = current().clock_file
-    if path.exists():
-        return dt.date.fromisoformat(json.loads(path.read_text())["today"])
-    return dt.date.today()
+    try:
+        return dt.date.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["today"])
+    except FileNotFoundError:
+        return dt.date.today()
+    except (OSError, ValueError, TypeError, KeyError):
+        raise ClockError(
+            f"{path} does not hold a day: set it again with `firstflight today 2013-04-01` (the "
+            "day that it is), or delete the file to go by the real date."
+        ) from None
 
 
 def set_today(day: dt.date | str) -> dt.date:
-    """Set the clock of the workspace and return the day."""
+    """Set the clock of the workspace and return the day.
+
+    It may be set back; a change of what serves is refused on a day before the newest one.
+
+    Raises
+    ------
+    ValueError
+        If `day` is not a date such as ``"2013-04-01"``.
+    StorageError
+        If the file cannot be written; the clock is as it was then.
+    """
     day = dt.date.fromisoformat(str(day))
-    path = current().clock_file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps({"today": day.isoformat()}) + "\n")
-    part.replace(path)
+    files.write(current().clock_file, json.dumps({"today": day.isoformat()}) + "\n")
     return day

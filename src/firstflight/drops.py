@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from firstflight import files, locks
 from firstflight.errors import ClockError, DropError
 
 SUMS = "SHA256SUMS"
@@ -41,12 +41,15 @@ class Column:
         Unit of measure, for people.
     nullable : bool
         Whether nulls are allowed.
+    null_max : float
+        Largest share (0 to 1) of a month's rows in which it may be missing, for a month to land.
     """
 
     name: str
     type: str
     unit: str = ""
     nullable: bool = True
+    null_max: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,24 @@ class Source:
         Columns that are known only when the row's day is over.
     first_month : str
         The oldest month that the upstream has (``"2013-01"``). Empty: the oldest one landed.
+    part : str
+        A column that divides the rows of a day, such as the airport. Empty: none does.
+    parts : tuple of str
+        The values of `part` that every day has.
+    day_rows : int
+        Fewest rows of a local day, of each of the `parts` if there are any. 0: not promised.
+    day_rows_share : float
+        Fewest rows of a local day as a share (0 to 1) of the median day of its month.
+    outcome_null_day_max : float
+        Largest share (0 to 1) of a day's rows in which an outcome may be missing.
+    known_gaps : tuple of date
+        Local days that the upstream has said it does not have whole.
+
+    Notes
+    -----
+    The last five and `Column.null_max` say what a whole month is. They are asked when a month
+    lands, because a landed month is never corrected, and not when it is read: a promise that is
+    made stricter does not take back what has landed.
     """
 
     name: str
@@ -78,6 +99,12 @@ class Source:
     timezone: str
     outcomes: tuple[str, ...] = ()
     first_month: str = ""
+    part: str = ""
+    parts: tuple[str, ...] = ()
+    day_rows: int = 0
+    day_rows_share: float = 0.0
+    outcome_null_day_max: float = 1.0
+    known_gaps: tuple[dt.date, ...] = ()
 
 
 def months(start: dt.date, end: dt.date) -> list[str]:
@@ -194,8 +221,8 @@ def land(upstream: Path, drops: Path, sources: Iterable[Source], month: str) -> 
     """Copy a month of all sources from upstream, or nothing if any of them is not as promised.
 
     Landing a month again changes nothing, and mends a landed file that was damaged since. A month
-    that is landed with other content is refused: what was trained on it must stay reproducible.
-    One landing at a time: the checksum file is rewritten as a whole.
+    that is landed with other content is refused: what was trained on it must stay reproducible. For
+    the same reason a month that is not whole (see `Source`) does not land.
 
     Parameters
     ----------
@@ -217,28 +244,35 @@ def land(upstream: Path, drops: Path, sources: Iterable[Source], month: str) -> 
     ------
     DropError
         If any drop is refused; nothing has changed then.
+    StorageError
+        If the disk does not take it; the month has not landed then.
+    BusyError
+        If another command holds the workspace for too long.
     """
-    landed = read_sums(drops)
     accepted: dict[str, tuple[bytes, str]] = {}
     for source in sources:
         name = _name(source, month)
         digest = expected_digest(upstream, source, month)
         content = _content(upstream / name)
-        _check(content, upstream / name, source, digest)
-        if landed.get(name, digest) != digest:
-            raise DropError(
-                f"{name} was landed with sha256 {landed[name][:12]} and upstream now has "
-                f"{digest[:12]}: a landed month never changes; keep it, or remove the file and its "
-                f"line in {SUMS} and land the month again."
-            )
+        rows = _check(content, upstream / name, source, digest)
+        _check_whole(rows, name, month, source)
         accepted[name] = content, digest
-    for name, (content, digest) in accepted.items():
-        if not _holds(drops / name, digest):
-            _write(drops / name, content)
-    lines = landed | {name: digest for name, (_, digest) in accepted.items()}
-    if lines != landed:
-        text = "".join(f"{lines[name]}  {name}\n" for name in sorted(lines))
-        _write(drops / SUMS, text.encode())
+    with locks.writing(f"land {month}"):
+        landed = read_sums(drops)
+        for name, (_, digest) in accepted.items():
+            if landed.get(name, digest) != digest:
+                raise DropError(
+                    f"{name} was landed with sha256 {landed[name][:12]} and upstream now has "
+                    f"{digest[:12]}: a landed month never changes; keep it, or remove the file and "
+                    f"its line in {SUMS} and land the month again."
+                )
+        for name, (content, digest) in accepted.items():
+            if not _holds(drops / name, digest):
+                files.write(drops / name, content, durable=True)
+        lines = landed | {name: digest for name, (_, digest) in accepted.items()}
+        if lines != landed:
+            text = "".join(f"{lines[name]}  {name}\n" for name in sorted(lines))
+            files.write(drops / SUMS, text, durable=True)
     return [drops / name for name in accepted]
 
 
@@ -344,7 +378,10 @@ def _check(content: bytes, path: Path, source: Source, digest: str | None) -> pd
         table = pq.ParquetFile(pa.BufferReader(content)).read()
         table.validate(full=True)
         str(table.schema)  # names are decoded only when asked for
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        # What a writer noted for pandas (an index, a column's Python type) is not promised, and
+        # wrong notes stop the conversion.
+        table = table.replace_schema_metadata(None)
+    except Exception:
         raise DropError(
             f"{name} is truncated or not parquet: its {len(content)} bytes cannot be read; "
             "fetch it again."
@@ -359,11 +396,20 @@ def _check(content: bytes, path: Path, source: Source, digest: str | None) -> pd
                 f"{name}, column {column.name}: expected no nulls, found {nulls} in "
                 f"{table.num_rows} rows; ask upstream for a complete drop."
             )
-    rows = table.to_pandas()
-    _check_month(rows[source.time], name, path.stem, source)
-    local = rows[source.time].dt.tz_convert(source.timezone).dt.tz_localize(None)
-    rows[DATE] = local.dt.normalize().astype("datetime64[s]")
-    _check_keys(rows, name, source)
+    try:
+        rows = table.to_pandas()
+        _check_numbers(rows, name)
+        _check_month(rows[source.time], name, path.stem, source)
+        local = rows[source.time].dt.tz_convert(source.timezone).dt.tz_localize(None)
+        rows[DATE] = local.dt.normalize().astype("datetime64[s]")
+        _check_keys(rows, name, source)
+    except DropError:
+        raise
+    except Exception as error:  # whatever a strange file makes pandas or pyarrow raise
+        raise DropError(
+            f"{name} cannot be read as a table ({type(error).__name__}): expected the rows of "
+            f"{path.stem}; fetch it again, or ask upstream to write it anew."
+        ) from error
     found = hashlib.sha256(content).hexdigest()
     if digest is not None and found != digest:
         raise DropError(
@@ -420,19 +466,67 @@ def _check_keys(rows: pd.DataFrame, name: str, source: Source) -> None:
         )
 
 
+def _check_numbers(rows: pd.DataFrame, name: str) -> None:
+    """Refuse infinite numbers: no measurement is one, and one makes every sum infinite."""
+    for column in rows.columns[rows.dtypes.map(pd.api.types.is_float_dtype)]:
+        infinite = int(np.isinf(rows[column]).sum())
+        if infinite:
+            raise DropError(
+                f"{name}, column {column}: expected numbers or nulls, found {infinite} infinite "
+                "ones; ask upstream what they stand for, and for a drop without them."
+            )
+
+
+def _check_whole(rows: pd.DataFrame, name: str, month: str, source: Source) -> None:
+    """Refuse a month that is plausible in each row and not whole."""
+    days = pd.date_range(month, periods=pd.Period(month).days_in_month, unit="s")
+    days = days[~days.isin(pd.to_datetime(list(source.known_gaps)))]
+    instead = (
+        "ask upstream for the whole month; if it has no more, name the day in the source's "
+        "known_gaps."
+    )
+    of_day = rows.groupby(DATE).size().reindex(days, fill_value=0)
+    counts = {"": of_day}
+    if source.part:
+        by_part = rows.groupby([DATE, source.part]).size().unstack(source.part, fill_value=0)
+        by_part = by_part.reindex(index=days, columns=list(source.parts), fill_value=0)
+        counts = {f" of {source.part} {part}": by_part[part] for part in source.parts}
+    for what, count in counts.items():
+        short = count[count < source.day_rows]
+        if len(short):
+            raise DropError(
+                f"{name}: expected {source.day_rows} rows or more{what} on each day, found "
+                f"{short.iloc[0]} on {short.index[0].date()} (such days: {len(short)}); {instead}"
+            )
+    least = source.day_rows_share * of_day.median()
+    short = of_day[of_day < least]
+    if len(short):
+        raise DropError(
+            f"{name}: expected {least:.0f} rows or more on each day ({source.day_rows_share:.0%} "
+            f"of the month's median day), found {short.iloc[0]} on {short.index[0].date()} "
+            f"(such days: {len(short)}); {instead}"
+        )
+    for column in source.columns:
+        share = float(rows[column.name].isna().mean())
+        if share > column.null_max:
+            raise DropError(
+                f"{name}, column {column.name}: expected it missing in {column.null_max:.0%} of "
+                f"the rows at most, found {share:.1%}; ask upstream for a complete drop."
+            )
+    for outcome in source.outcomes:
+        missing = rows[outcome].isna().groupby(rows[DATE]).mean().reindex(days).dropna()
+        worst = missing[missing > source.outcome_null_day_max]
+        if len(worst):
+            raise DropError(
+                f"{name}, column {outcome}: expected it missing in "
+                f"{source.outcome_null_day_max:.0%} of a day's rows at most, found "
+                f"{worst.iloc[0]:.0%} on {worst.index[0].date()} (such days: {len(worst)}); "
+                f"{instead}"
+            )
+
+
 def _holds(path: Path, digest: str) -> bool:
-    return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == digest
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file in one step: readers see the old one or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+        return files.sha256(path) == digest
+    except OSError:
+        return False

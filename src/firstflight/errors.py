@@ -9,6 +9,14 @@ class BusyError(FirstFlightError):
     """Another command is changing the workspace."""
 
 
+class StorageError(FirstFlightError):
+    """The disk, or the folder that holds the workspace, does not let this be done."""
+
+
+class BackupError(FirstFlightError):
+    """A backup cannot be written, or is not one that can be restored."""
+
+
 class DropError(FirstFlightError):
     """An upstream drop is missing or is not what its description promises."""
 
@@ -18,7 +26,7 @@ class ProcessError(FirstFlightError):
 
 
 class ClockError(FirstFlightError):
-    """Something asked for data from after the clock's today."""
+    """Something asked for data from after the clock's today, or the clock cannot be read."""
 
 
 class StateError(FirstFlightError):

@@ -1,16 +1,26 @@
-"""Write a file in one step: readers see the old one or the new one, whole."""
+"""Write a file or a folder in one step: readers see the old one or the new one, whole."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from firstflight import workspace
+from firstflight.errors import StorageError
+from firstflight.workspace import Workspace
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write(path: Path, content: bytes | str, *, durable: bool = False) -> None:
+def write(
+    path: Path, content: bytes | str, *, durable: bool = False, ws: Workspace | None = None
+) -> None:
     """Write a file in one step, and leave nothing behind if that fails.
 
     The bytes go to a temporary file first, named after this process; one that a killed process
@@ -24,12 +34,20 @@ def write(path: Path, content: bytes | str, *, durable: bool = False) -> None:
         Text is written as UTF-8.
     durable : bool, default False
         Whether the bytes must be on the disk when this returns (a record must, a report need not).
+    ws : Workspace, optional
+        The workspace that the file belongs to; the one in use if not given.
+
+    Raises
+    ------
+    StorageError
+        If the disk does not take it; the file is as it was then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    handle, name = tempfile.mkstemp(dir=_folder(path), prefix=f"{os.getpid()}-")
-    part = Path(name)
+    part: Path | None = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=_folder(path, ws), prefix=f"{os.getpid()}-")
+        part = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -37,19 +55,84 @@ def write(path: Path, content: bytes | str, *, durable: bool = False) -> None:
                 os.fsync(file.fileno())
         part.chmod(0o644)
         part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    if durable:
-        _sync_folder(path.parent)
+        part = None
+        if durable:
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise not_written(path, error) from None
+    finally:
+        if part is not None:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
-def sweep() -> None:
-    """Remove the temporary files of processes that are gone."""
+@contextlib.contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, on the disk of `path` and with its name.
+
+    What the block does not move away is removed at its end, or by `sweep` after a kill.
+
+    Raises
+    ------
+    StorageError
+        If the disk does not take what the block writes.
+    """
+    part: Path | None = None
+    try:
+        part = Path(tempfile.mkdtemp(dir=_folder(path, None), prefix=f"{os.getpid()}-"))
+        inside = part / path.name
+        inside.mkdir()
+        yield inside
+    except OSError as error:
+        raise not_written(path, error) from None
+    finally:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file or folder to its place in one step."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+    except OSError as error:
+        raise not_written(target, error) from None
+
+
+def discard(path: Path) -> None:
+    """Remove a file or folder of the workspace so that no reader sees half of it."""
+    aside = Path(tempfile.mkdtemp(dir=_folder(path, None), prefix=f"{os.getpid()}-"))
+    try:
+        path.replace(aside / path.name)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def not_written(path: Path, error: OSError) -> StorageError:
+    """Return the one sentence for a file that the system did not let us write."""
+    what = "free some space" if error.errno in FULL else "make its folder writable"
+    return StorageError(
+        f"{path} could not be written ({error.strerror or error}) and was left as it was: {what}, "
+        "then run the command again."
+    )
+
+
+def sha256(path: Path) -> str:
+    """Return the sha256 of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sweep(ws: Workspace | None = None) -> None:
+    """Remove the temporary files and folders of processes that are gone."""
     with contextlib.suppress(FileNotFoundError):
-        for part in workspace.current().temporary.iterdir():
+        for part in (ws or workspace.current()).temporary.iterdir():
             pid, _, _ = part.name.partition("-")
-            if not (pid.isdigit() and alive(int(pid))):
+            if pid.isdigit() and alive(int(pid)):
+                continue
+            if part.is_dir() and not part.is_symlink():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
                 part.unlink(missing_ok=True)
 
 
@@ -64,9 +147,9 @@ def alive(pid: int) -> bool:
     return True
 
 
-def _folder(path: Path) -> Path:
+def _folder(path: Path, ws: Workspace | None) -> Path:
     """Return a folder on the same disk as the file: the workspace's own where that is possible."""
-    ws = workspace.current()
+    ws = ws or workspace.current()
     if not path.is_relative_to(ws.root):
         return path.parent
     ws.temporary.mkdir(parents=True, exist_ok=True)

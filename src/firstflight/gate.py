@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from firstflight.errors import GateError
+from firstflight.intervals import holm
 from firstflight.metrics import Interval, MetricError, auc, calibration, difference, row_loss
 from firstflight.process import GateRules, Metric, Process, digest
 
@@ -176,19 +177,25 @@ def may_ship(verdict: Verdict, waiver: Waiver | None, rules: Process) -> bool:
 
 
 def judge(
-    rows: pd.DataFrame, metric: Metric, rules: GateRules, budgets: Mapping[str, float]
+    rows: pd.DataFrame,
+    metric: Metric,
+    rules: GateRules,
+    budgets: Mapping[str, float],
+    *,
+    today: dt.date | None = None,
 ) -> Verdict:
     """Judge a candidate on the rows of the gate's window.
 
-    The rules, in order: ``enough_data``, ``suspicious`` (too good to be true), ``beats_naive``,
-    ``calibration``, ``better_than_live``, ``slices``, ``budgets``. A comparison passes when its
-    whole interval (days drawn with replacement, see `firstflight.metrics.difference`) is below 0,
-    fails when it is above 0, and holds when it contains 0. Without enough data the five rules
-    between are not asked: what they would say is noise, and a noisy "fail" is as wrong as a "pass".
+    The rules, in order: ``enough_data``, ``window_age``, ``suspicious`` (too good to be true),
+    ``beats_naive``, ``calibration``, ``better_than_live``, ``slices``, ``budgets``. A comparison
+    passes when its whole interval (see `firstflight.intervals`) is below 0, fails when it is above
+    0, and holds when it contains 0. Without enough data the five rules between are not asked: what
+    they would say is noise, and a noisy "fail" is as wrong as a "pass".
 
-    A slice fails when it is worse than live by more than ``slice_max_regression`` and its interval
-    is above 0. With a dozen slices the second alone would fail one sound candidate in four; the
-    size of the regression is what keeps that rare.
+    The slices are one family: a slice fails when it is worse than live by more than
+    ``slice_max_regression`` and shown to be worse (its true mean is above 0) by Holm's procedure at
+    the level 1 - ``confidence``, one-sided. So a candidate that equals live in every slice fails
+    for any of them with at most that chance, however many slices there are.
 
     Parameters
     ----------
@@ -203,17 +210,27 @@ def judge(
         ``process.usecase(name).gate``.
     budgets : mapping
         What was measured: ``artifact_mb`` (megabytes) and ``one_row_ms`` (milliseconds).
+    today : date, optional
+        The day of the judgement. Without it the age of the window is not asked.
 
     Raises
     ------
     GateError
-        Rows or budgets are not what is described above, or the rows reach over more days than the
-        window.
+        Rows or budgets are not what is described above, the rows reach over more days than the
+        window, or end after `today`.
     """
-    _require(rows, metric, rules, budgets)
-    loss = _losses(rows, metric, rules)
+    require_rows(rows, metric, rules)
+    bad = [b for b in BUDGETS if not 0 <= budgets.get(b, -1) < float("inf")]
+    if bad:
+        raise GateError(
+            f"The gate's budgets lack {', '.join(bad)}; measure, and give numbers, 0 or more."
+        )
+    loss = row_losses(rows, metric, rules)
     checks = [_enough_data(rows, rules)]
-    if checks[0].outcome == "pass":
+    enough = checks[0].outcome == "pass"
+    if today is not None:
+        checks.append(_window_age(rows, rules, today))
+    if enough:
         checks += [
             _suspicious(rows, loss, metric, rules),
             _against(rules.must_beat, f"beats_{rules.must_beat}", rows, loss, rules),
@@ -222,39 +239,13 @@ def judge(
             _slices(rows, loss, rules),
         ]
     checks.append(_budgets(rules, budgets))
-    return _verdict(checks, rows, metric, rules)
+    return verdict_of(checks, rows, metric, rules)
 
 
-def point_estimate_verdict(rows: pd.DataFrame, metric: Metric, rules: GateRules) -> Verdict:
-    """Return what a gate without intervals would say: the smaller mean wins.
-
-    This is how most gates start, and it is wrong: the mean of a fortnight is one draw of fourteen
-    days of weather. Two models that are equally good get a different mean each time, so half of
-    the candidates that are no better "pass", and those that fit the last fortnight best pass first.
-    It is here to be compared with `judge`; nothing ships by it. Parameters and errors as there.
-    """
-    _require(rows, metric, rules, None)
-    loss = _losses(rows, metric, rules)
-    checks = []
-    for other, rule in (
-        (rules.must_beat, f"beats_{rules.must_beat}"),
-        ("live", "better_than_live"),
-    ):
-        if other in loss:
-            gap = float((loss["candidate"] - loss[other]).mean())
-            checks.append(
-                Check(
-                    rule=rule,
-                    outcome="pass" if gap < 0 else "fail",
-                    value=gap,
-                    threshold=0.0,
-                    sentence=f"The candidate's mean loss minus that of {other} is {gap:+.4f}.",
-                )
-            )
-    return _verdict(checks, rows, metric, rules)
-
-
-def _verdict(checks: list[Check], rows: pd.DataFrame, metric: Metric, rules: GateRules) -> Verdict:
+def verdict_of(
+    checks: list[Check], rows: pd.DataFrame, metric: Metric, rules: GateRules
+) -> Verdict:
+    """Return the verdict that checks add up to: the worst outcome, and the first rule with it."""
     worst: Outcome = max((c.outcome for c in checks), key=("pass", "hold", "fail").index)
     first = next(c.rule for c in checks if c.outcome == worst)
     days = pd.to_datetime(rows["date"])
@@ -271,10 +262,14 @@ def _verdict(checks: list[Check], rows: pd.DataFrame, metric: Metric, rules: Gat
     )
 
 
-def _require(
-    rows: pd.DataFrame, metric: str, rules: GateRules, budgets: Mapping[str, float] | None
-) -> None:
-    """Refuse rows that cannot be judged, with a sentence."""
+def require_rows(rows: pd.DataFrame, metric: str, rules: GateRules) -> None:
+    """Refuse rows that cannot be judged, with a sentence.
+
+    Raises
+    ------
+    GateError
+        As `judge`.
+    """
     wanted = ["date", "label", "candidate", rules.must_beat, *rules.slice_columns]
     missing = [column for column in wanted if column not in rows]
     if missing:
@@ -297,19 +292,13 @@ def _require(
             f"The gate's rows reach over {span} days and process.toml decided on a window of "
             f"{rules.window_days}; give it the rows of the window only."
         )
-    if budgets is not None:
-        bad = [b for b in BUDGETS if not 0 <= budgets.get(b, -1) < float("inf")]
-        if bad:
-            raise GateError(
-                f"The gate's budgets lack {', '.join(bad)}; measure, and give numbers, 0 or more."
-            )
     if metric == "log_loss" and rules.suspicious_auc is None:
         raise GateError("The gate's rules have no suspicious_auc, and log loss needs it; add it.")
     if metric == "mae" and rules.suspicious_mae is None:
         raise GateError("The gate's rules have no suspicious_mae, and mae needs it; add it.")
 
 
-def _losses(rows: pd.DataFrame, metric: Metric, rules: GateRules) -> dict[str, np.ndarray]:
+def row_losses(rows: pd.DataFrame, metric: Metric, rules: GateRules) -> dict[str, np.ndarray]:
     """Return the row losses of the candidate, of what it must beat and, if there is one, live."""
     losses = {}
     for column in ("candidate", rules.must_beat, "live"):
@@ -331,6 +320,25 @@ def _enough_data(rows: pd.DataFrame, rules: GateRules) -> Check:
         threshold=float(rules.min_rows),
         sentence=f"{len(rows)} labelled rows on {n_days} days; at least {rules.min_rows} on "
         f"{rules.min_days} are asked for" + ("." if enough else ", so no score was judged."),
+    )
+
+
+def _window_age(rows: pd.DataFrame, rules: GateRules, today: dt.date) -> Check:
+    """Hold what was judged on days that are long past: the world may be another one now."""
+    last = pd.to_datetime(rows["date"]).max().date()
+    age = (today - last).days
+    if age < 0:
+        raise GateError(
+            f"The gate's rows reach to {last} and today is {today}; judge when these days are over."
+        )
+    fresh = age <= rules.window_age_max_days
+    return Check(
+        rule="window_age",
+        outcome="pass" if fresh else "hold",
+        value=float(age),
+        threshold=float(rules.window_age_max_days),
+        sentence=f"The window ended {age} days ago; up to {rules.window_age_max_days} are allowed"
+        + ("." if fresh else ", so nothing is proven about today: judge a fresher window."),
     )
 
 
@@ -386,7 +394,8 @@ def _against(
         value=gap.mean,
         interval=gap,
         threshold=0.0,
-        sentence=f"The candidate's loss minus that of {other} is {gap}: {said}.",
+        sentence=f"The candidate's loss minus that of {other} is {gap}: {said} ({gap.n_days} days, "
+        f"blocks of {gap.block_days}, autocorrelation {gap.autocorrelation:g}).",
     )
 
 
@@ -406,31 +415,34 @@ def _slices(rows: pd.DataFrame, loss: Mapping[str, np.ndarray], rules: GateRules
     """Fail when a slice is worse than live by more than the limit, and that is no accident."""
     if "live" not in loss:
         return Check(rule="slices", outcome="pass", sentence="There is no live to compare with.")
-    bad: list[tuple[str, Interval]] = []
-    worst: tuple[str, Interval] | None = None
-    judged = small = 0
+    found: list[tuple[str, Interval]] = []
+    small = 0
     for column in rules.slice_columns:
         for value, index in rows.groupby(column, observed=True, dropna=False).indices.items():
             dates = rows["date"].iloc[index]
             if len(index) < rules.slice_min_rows or pd.to_datetime(dates).nunique() < 2:
                 small += 1
                 continue
-            judged += 1
             gap = _difference(loss["candidate"][index], loss["live"][index], dates, rules)
-            name = f"{column} {value}"
-            if worst is None or gap.mean > worst[1].mean:
-                worst = name, gap
-            if gap.mean > rules.slice_max_regression and gap.low > 0:
-                bad.append((name, gap))
-    shown = max(bad, key=lambda item: item[1].mean) if bad else worst
+            found.append((f"{column} {value}", gap))
+    level = 1 - rules.confidence
+    worse = holm([gap.p_above(0) for _, gap in found], level)
+    bad = [
+        (name, gap)
+        for (name, gap), shown in zip(found, worse, strict=True)
+        if shown and gap.mean > rules.slice_max_regression
+    ]
+    shown = max(bad or found, key=lambda item: item[1].mean, default=None)
     if shown is None:
         said = f"No slice has {rules.slice_min_rows} rows"
     elif bad:
         said = f"Worse than live in {', '.join(name for name, _ in bad)}; most in {shown[0]}, by "
         said += str(shown[1])
     else:
-        said = f"None of {judged} slices is worse than live beyond doubt by more than "
+        said = f"None of {len(found)} slices is shown to be worse than live by more than "
         said += f"{rules.slice_max_regression:g}; the least good is {shown[0]}, {shown[1]}"
+    if shown is not None:
+        said += f" (one-sided p {shown[1].p_above(0):.2g}; Holm over {len(found)} at {level:.2g})"
     return Check(
         rule="slices",
         outcome="fail" if bad else "pass",
@@ -459,6 +471,4 @@ def _budgets(rules: GateRules, budgets: Mapping[str, float]) -> Check:
 def _difference(
     first: np.ndarray, second: np.ndarray, dates: pd.Series, rules: GateRules
 ) -> Interval:
-    return difference(
-        first, second, dates, n=rules.bootstrap, confidence=rules.confidence, seed=rules.seed
-    )
+    return difference(first, second, dates, **rules.how)

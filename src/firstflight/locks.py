@@ -11,19 +11,23 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from firstflight import files, workspace
-from firstflight.errors import BusyError
+from firstflight import files, moves, workspace
+from firstflight.errors import BusyError, StorageError
 
 PATIENCE = 60.0  # seconds; a rollback's preflight holds the lock for some
 _held = threading.local()
 
 
 @contextmanager
-def writing(what: str, patience: float = PATIENCE) -> Iterator[None]:
+def writing(what: str, patience: float = PATIENCE, root: Path | None = None) -> Iterator[None]:
     """Hold the workspace for a change; inside a change that this thread is making, hold on.
+
+    Before the change begins, temporary files of processes that are gone are removed, and the
+    addresses of a workspace that was moved are written anew.
 
     Parameters
     ----------
@@ -31,43 +35,54 @@ def writing(what: str, patience: float = PATIENCE) -> Iterator[None]:
         The command, for whoever has to wait: ``"promote"``.
     patience : float
         Seconds to wait for another writer.
+    root : Path, optional
+        The workspace's folder; that of the workspace in use if not given.
 
     Raises
     ------
     BusyError
         If another command still holds it after that time.
+    StorageError
+        If the workspace cannot be written.
     """
-    ws = workspace.current()
+    ws = workspace.current() if root is None else workspace.Workspace(root)
     depths: dict[str, int] = _held.__dict__.setdefault("depths", {})
     key = str(ws.root)
     if depths.get(key):
         yield
         return
-    ws.root.mkdir(parents=True, exist_ok=True)
+    workspace.make(ws)
     # Not the soft kind, a file whose presence is the lock: that one survives its owner.
     lock = FileLock(ws.lock_file, timeout=patience, preserve_lock_file=True, fallback_to_soft=False)
     try:
         lock.acquire()
     except Timeout:
         raise BusyError(
-            f"{what} waited {patience:.0f} s for {holder()}, which is changing this workspace: "
+            f"{what} waited {patience:.0f} s for {holder(ws)}, which is changing this workspace: "
             "nothing was changed; try again when it is done."
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"{ws.lock_file} cannot be opened for writing ({error.strerror}), so nothing was "
+            "changed: make the workspace writable, or point FIRSTFLIGHT_HOME to one that is."
         ) from None
     depths[key] = 1
     try:
-        files.sweep()
+        files.sweep(ws)
+        moves.settle_locked(ws)
         note = {"pid": os.getpid(), "what": what}
-        files.write(ws.lock_file.with_suffix(".json"), json.dumps(note) + "\n")
+        files.write(ws.lock_file.with_suffix(".json"), json.dumps(note) + "\n", ws=ws)
         yield
     finally:
         depths.pop(key)
         lock.release()
 
 
-def holder() -> str:
+def holder(ws: workspace.Workspace | None = None) -> str:
     """Return who holds the workspace, for a sentence."""
+    ws = ws or workspace.current()
     try:
-        note = json.loads(workspace.current().lock_file.with_suffix(".json").read_text())
+        note = json.loads(ws.lock_file.with_suffix(".json").read_text())
         return f"{note['what']!r} (process {note['pid']})"
     except (OSError, ValueError, TypeError, KeyError):
         return "another command"

@@ -1,15 +1,14 @@
 """Losses, and how sure we are of them when the flights of one day share their weather.
 
 A mean loss over 6,000 flights of one week looks precise, and is not: the week has 7 days of
-weather. All intervals here draw *days* with replacement, never rows.
+weather, and a day shares some of it with the next. All intervals here are of a series of days,
+never of rows; `firstflight.intervals` says how they are made.
 
 References
 ----------
 .. [1] H. R. Künsch, "The jackknife and the bootstrap for general stationary observations",
    Annals of Statistics 17(3), 1989: resample blocks to keep the dependence inside them.
-.. [2] B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, Chapman & Hall, 1993:
-   chapter 8 (data that are not independent rows, blocks), chapter 13 (percentile intervals).
-.. [3] C. A. Field and A. H. Welsh, "Bootstrapping clustered data", Journal of the Royal
+.. [2] C. A. Field and A. H. Welsh, "Bootstrapping clustered data", Journal of the Royal
    Statistical Society B 69(3), 2007: whole clusters drawn with replacement.
 """
 
@@ -23,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import roc_auc_score
 
+from firstflight import intervals
 from firstflight.errors import FirstFlightError
 
 CLIP = 1e-6
@@ -34,10 +34,11 @@ class MetricError(FirstFlightError):
 
 
 class Interval(BaseModel):
-    """A mean and its percentile interval.
+    """A mean and its interval, ``mean`` plus and minus ``critical`` standard errors.
 
-    ``mean``, ``low`` and ``high`` are in the unit of the loss; ``confidence`` is the share of
-    resamples between ``low`` and ``high``.
+    ``mean``, ``low``, ``high`` and ``standard_error`` are in the unit of the loss; ``confidence``
+    is the chance that the interval holds the true mean, ``block_days`` and ``autocorrelation`` what
+    was assumed about the dependence of days.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,9 +49,25 @@ class Interval(BaseModel):
     n_rows: int
     n_days: int
     confidence: float
+    standard_error: float
+    critical: float
+    block_days: int
+    autocorrelation: float
 
     def __str__(self) -> str:
         return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
+
+    def p_above(self, value: float = 0.0) -> float:
+        """Return the one-sided p-value of "the true mean is above `value`"."""
+        gap = self.mean - value
+        if self.standard_error == 0:
+            return 0.0 if gap > 0 else 1.0
+        return intervals.p_above(
+            gap / self.standard_error,
+            self.n_days,
+            block_days=self.block_days,
+            autocorrelation=self.autocorrelation,
+        )
 
 
 def row_loss(metric: str, label: ArrayLike, prediction: ArrayLike) -> NDArray[np.float64]:
@@ -92,14 +109,15 @@ def interval(
     n: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
+    block_days: int = intervals.BLOCK_DAYS,
+    autocorrelation: float = intervals.AUTOCORRELATION,
+    critical: float | None = None,
 ) -> Interval:
-    """Return the mean loss with an interval from drawing days with replacement [1]_ [2]_ [3]_.
+    """Return the mean loss with an interval for dependent days [1]_ [2]_.
 
-    The days of the sample are the blocks. Each resample draws as many days as there are and
-    divides the sum of their losses by the sum of their rows, so that a busy day weighs more, as
-    it does in the mean. The interval is the percentile one. With few days it is too narrow (with
-    14 days a nominal 95% covers about 90%), and weather that lasts for days makes it narrower
-    still: take it as the least doubt you must have.
+    The mean is over rows: a busy day weighs more. The standard error is that of the ratio of the
+    days' sums to their rows under a block bootstrap over days, and the critical value is calibrated
+    for so few and so dependent days: see `firstflight.intervals`.
 
     Parameters
     ----------
@@ -110,19 +128,26 @@ def interval(
     n : int, default=1000
         Number of resamples.
     confidence : float, default=0.95
-        Share of resamples inside the interval.
+        Chance that the interval holds the true mean.
     seed : int, default=0
         The same rows and seed give the same interval.
+    block_days : int
+        Days in a block; at most half of the days is used, and the result says what was. By default
+        what the committed ``process.toml`` decides for a gate.
+    autocorrelation : float
+        Lag-1 autocorrelation of the daily means that the critical value allows for; 0 for days that
+        are independent. By default as in the committed ``process.toml``.
+    critical : float, optional
+        A critical value from elsewhere, such as `firstflight.intervals.boundary`; `confidence` is
+        then only noted.
 
     Raises
     ------
     MetricError
         Fewer than 2 days, no rows, a missing value, or lengths that differ.
     """
-    days, (sums, rows) = _by_day(dates, np.asarray(loss, dtype=float))
-    draws = _draw(len(days), n, seed)
-    resampled = sums[draws].sum(axis=1) / rows[draws].sum(axis=1)
-    return _summary(sums.sum() / rows.sum(), resampled, int(rows.sum()), len(days), confidence)
+    _, (sums, rows) = _by_day(dates, np.asarray(loss, dtype=float))
+    return _of_days(sums, rows, n, confidence, seed, block_days, autocorrelation, critical)
 
 
 def difference(
@@ -133,6 +158,9 @@ def difference(
     n: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
+    block_days: int = intervals.BLOCK_DAYS,
+    autocorrelation: float = intervals.AUTOCORRELATION,
+    critical: float | None = None,
 ) -> Interval:
     """Return the mean of ``loss_a - loss_b`` on the same rows, with its interval.
 
@@ -145,7 +173,16 @@ def difference(
             f"A paired difference needs the same rows on both sides, and got {first.size} and "
             f"{second.size} losses."
         )
-    return interval(first - second, dates, n=n, confidence=confidence, seed=seed)
+    return interval(
+        first - second,
+        dates,
+        n=n,
+        confidence=confidence,
+        seed=seed,
+        block_days=block_days,
+        autocorrelation=autocorrelation,
+        critical=critical,
+    )
 
 
 def difference_arms(
@@ -157,14 +194,17 @@ def difference_arms(
     n: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
+    block_days: int = intervals.BLOCK_DAYS,
+    autocorrelation: float = intervals.AUTOCORRELATION,
+    critical: float | None = None,
 ) -> Interval:
     """Return the mean loss of arm *a* minus that of arm *b*, with its interval.
 
     The arms are different rows of the same days, as in a canary. Each day contributes the
     difference of its two arm means, weighted by its rows in both arms: the arms are compared
-    within a day only, so a share that is raised on a calm day does not flatter the candidate. Both
-    arms are resampled on the same drawn days. Days on which one arm has no row say nothing and
-    are left out, of ``n_rows`` and ``n_days`` too. Parameters and errors as in `interval`.
+    within a day only, so a share that is raised on a calm day does not flatter the candidate. Days
+    on which one arm has no row say nothing and are left out, of ``n_rows`` and ``n_days`` too.
+    Parameters and errors as in `interval`.
     """
     days_a, (sums_a, rows_a) = _by_day(dates_a, np.asarray(loss_a, dtype=float), least=1)
     days_b, (sums_b, rows_b) = _by_day(dates_b, np.asarray(loss_b, dtype=float), least=1)
@@ -173,34 +213,13 @@ def difference_arms(
     sums_a, rows_a, sums_b, rows_b = sums_a[in_a], rows_a[in_a], sums_b[in_b], rows_b[in_b]
     weight = rows_a + rows_b
     weighted = weight * (sums_a / rows_a - sums_b / rows_b)
-    draws = _draw(len(days), n, seed)
-    resampled = weighted[draws].sum(axis=1) / weight[draws].sum(axis=1)
-    mean = weighted.sum() / weight.sum()
-    return _summary(mean, resampled, int(weight.sum()), len(days), confidence)
+    return _of_days(weighted, weight, n, confidence, seed, block_days, autocorrelation, critical)
 
 
 def calibration(label: ArrayLike, prediction: ArrayLike) -> float:
     """Return the bias: mean prediction minus mean label, in the unit of the label."""
     truth, said = _pair(label, prediction)
     return float(said.mean() - truth.mean())
-
-
-def ece(label: ArrayLike, prediction: ArrayLike, bins: int = 10) -> float:
-    """Return the expected calibration error with equally wide bins.
-
-    The mean over rows of |share of label 1 - mean prediction| of the row's bin; 0 is perfect.
-
-    References
-    ----------
-    .. [1] M. P. Naeini, G. F. Cooper and M. Hauskrecht, "Obtaining well calibrated probabilities
-       using Bayesian binning", AAAI 2015.
-    """
-    truth, said = _pair(label, prediction)
-    _require_classes(truth)
-    _require_probabilities(said)
-    index = np.minimum((said * bins).astype(int), bins - 1)
-    gap = np.bincount(index, weights=said - truth, minlength=bins)
-    return float(np.abs(gap).sum() / truth.size)
 
 
 def auc(label: ArrayLike, prediction: ArrayLike) -> float:
@@ -273,20 +292,33 @@ def _by_day(
     return days, (np.bincount(index, weights=loss), np.bincount(index).astype(float))
 
 
-def _draw(n_days: int, n: int, seed: int) -> NDArray[Any]:
-    return np.random.default_rng(seed).integers(0, n_days, size=(n, n_days))
-
-
-def _summary(
-    mean: float, resampled: NDArray[Any], n_rows: int, n_days: int, confidence: float
+def _of_days(
+    sums: NDArray[Any],
+    rows: NDArray[Any],
+    n: int,
+    confidence: float,
+    seed: int,
+    block_days: int,
+    autocorrelation: float,
+    critical: float | None,
 ) -> Interval:
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail])
+    n_days = len(sums)
+    error = intervals.standard_error(sums, rows, block_days=block_days, n=n, seed=seed)
+    if critical is None:
+        critical = intervals.critical_value(
+            n_days, confidence, block_days=block_days, autocorrelation=autocorrelation
+        )
+    mean = float(sums.sum() / rows.sum())
+    half = critical * error if error else 0.0
     return Interval(
-        mean=float(mean),
-        low=float(low),
-        high=float(high),
-        n_rows=n_rows,
+        mean=mean,
+        low=mean - half,
+        high=mean + half,
+        n_rows=int(rows.sum()),
         n_days=n_days,
         confidence=confidence,
+        standard_error=error,
+        critical=critical,
+        block_days=intervals.block_length(n_days, block_days),
+        autocorrelation=autocorrelation,
     )

@@ -111,11 +111,10 @@ def performance(
     rows = labelled_window(joined, naive, rules)
     if len(rows) < rules.min_labels or rows["date"].nunique() < 2:
         return None
-    how = {"n": rules.bootstrap, "confidence": rules.confidence, "seed": rules.seed}
     loss = row_loss(metric, rows["label"], rows[PREDICTION])
     naive_loss = row_loss(metric, rows["label"], rows["naive"])
-    excess = difference(loss, naive_loss, rows["date"], **how)  # type: ignore[arg-type]
-    bias = interval(rows[PREDICTION] - rows["label"], rows["date"], **how)  # type: ignore[arg-type]
+    excess = difference(loss, naive_loss, rows["date"], **rules.how)
+    bias = interval(rows[PREDICTION] - rows["label"], rows["date"], **rules.how)
     return Performance(
         metric=metric,
         first_day=pd.Timestamp(rows["date"].min()).date(),

@@ -127,7 +127,7 @@ def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
         on=list(usecase.key),
     )
     rules = process.load().usecase(usecase.name)
-    verdict = gate.judge(rows, rules.metric, rules.gate, budgets(candidate))
+    verdict = gate.judge(rows, rules.metric, rules.gate, budgets(candidate), today=drops.today)
     _settle(usecase.name)
     judgements.record_verdict(usecase.name, version, against, verdict)
     return verdict

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterator
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from firstflight import metrics, workspace
+from firstflight import metrics, prediction_log
 from firstflight.drops import Drops
 from firstflight.errors import FirstFlightError
-from firstflight.process import Resampling
+from firstflight.process import IntervalRules
 from firstflight.release import Release
 from firstflight.state import States, by_date
 from firstflight.usecase import UseCase
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Online:
     coverage : float
         Share of them whose label has arrived.
     loss : metrics.Interval or None
-        Mean loss with its day-block interval; None with labels of fewer than two days.
+        Mean loss with its interval; None with labels of fewer than two days.
     calibration : float
         Mean prediction minus mean label, on the labelled rows.
     state_missing : float
@@ -50,24 +51,7 @@ class Online:
 
 def log_files(usecase: str) -> list[Path]:
     """Return the files of the prediction log, oldest first."""
-    folder = workspace.current().predictions / usecase
-    return sorted(folder.glob("*/data/data.*.log*"), key=lambda path: path.stat().st_mtime_ns)
-
-
-def _lines(usecase: str, first: str, last: str) -> Iterator[dict]:
-    for path in log_files(usecase):
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                # A look at the day before parsing: a week is read out of months in a moment.
-                at = line.find('"date": "') + 9
-                if at > 8 and not first <= line[at : at + 10] <= last:
-                    continue
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError:
-                    continue  # the last line of a process that was killed while it wrote
-                if first <= record["date"] <= last:
-                    yield record
+    return prediction_log.files(usecase)
 
 
 def read(usecase: UseCase, start: dt.date, end: dt.date, *, replays: bool = False) -> pd.DataFrame:
@@ -84,21 +68,30 @@ def read(usecase: UseCase, start: dt.date, end: dt.date, *, replays: bool = Fals
         One row a (request, release, role): the request's fields, ``version``, ``role`` ("live",
         "candidate", "shadow" or "replay"), ``prediction``, ``feature_version``,
         ``state_age_days``. A request that was sent twice counts once, with its first answer.
+        ``attrs["bad_lines"]`` is the number of lines that could not be read; if there are any, a
+        warning is logged too.
     """
-    records = pd.DataFrame(_lines(usecase.name, start.isoformat(), end.isoformat()))
+    damage = prediction_log.Damage()
     columns = [*usecase.request.model_fields, "version", "role", "prediction"]
     columns += ["feature_version", "state_age_days"]
-    if records.empty:
-        return pd.DataFrame(columns=columns)
-    records = records.rename(columns={"release": "version"})
-    records["date"] = pd.to_datetime(records["date"]).astype("datetime64[s]")
-    records = records[(records["role"] == "replay") == replays]
-    unique = [*usecase.key, "version", "role"]
-    records = records.drop_duplicates(unique, keep="first").sort_values(unique, ignore_index=True)
-    for column in usecase.request.model_fields:
-        if records[column].dtype == object and column not in usecase.key:
-            records[column] = records[column].infer_objects()
-    return records[columns]
+    kept = [
+        line
+        for line in prediction_log.lines(usecase, start, end, damage)
+        if (line["role"] == "replay") == replays
+    ]
+    if damage.n:
+        logger.warning("%s", damage)
+    if not kept:
+        records = pd.DataFrame(columns=columns)
+    else:
+        records = pd.DataFrame(kept).rename(columns={"release": "version"})
+        records["date"] = pd.to_datetime(records["date"]).astype("datetime64[s]")
+        records["state_age_days"] = records["state_age_days"].astype(float)
+        unique = [*usecase.key, "version", "role"]
+        records = records.drop_duplicates(unique, keep="first")
+        records = records.sort_values(unique, ignore_index=True)[columns]
+    records.attrs["bad_lines"] = damage.n
+    return records
 
 
 def joined(usecase: UseCase, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
@@ -116,7 +109,7 @@ def joined(usecase: UseCase, drops: Drops, start: dt.date, end: dt.date) -> pd.D
     return rows.merge(labels, on=list(usecase.key), how="left", validate="m:1")
 
 
-def online(rows: pd.DataFrame, metric: str, rules: Resampling) -> list[Online]:
+def online(rows: pd.DataFrame, metric: str, rules: IntervalRules) -> list[Online]:
     """Return how each release did, per role, from joined predictions."""
     found = []
     for (version, role), part in rows.groupby(["version", "role"], sort=True):
@@ -126,9 +119,7 @@ def online(rows: pd.DataFrame, metric: str, rules: Resampling) -> list[Online]:
             loss = metrics.interval(
                 metrics.row_loss(metric, known["label"], known["prediction"]),
                 known["date"],
-                n=rules.bootstrap,
-                confidence=rules.confidence,
-                seed=rules.seed,
+                **rules.how,
             )
         found.append(
             Online(

@@ -62,6 +62,18 @@ class Retention(_Section):
     state_days: Days
 
 
+class ServiceRules(_Section):
+    """What the service takes, and from whom; see `firstflight.guard`."""
+
+    hosts: Names
+    max_days_from_today: Days
+    max_body_mb: Positive
+    max_rows: Whole
+    max_concurrent: Whole
+    retry_after_seconds: Whole
+    body_seconds: Positive
+
+
 class Permissions(_Section):
     """Which roles may do what; asked where the change is written.
 
@@ -88,17 +100,41 @@ class WaiverRules(_Section):
 
 
 class Resampling(_Section):
-    """How an interval is made; see `firstflight.metrics`."""
+    """How a standard error is drawn; see `firstflight.intervals`."""
 
     bootstrap: Annotated[int, Field(description="a whole number, 100 or more", ge=100)]
-    confidence: Annotated[float, _number("a share from 0.5 to 0.999", ge=0.5, le=0.999)]
     seed: Annotated[int, Field(description="a whole number, 0 or more", ge=0)]
 
 
-class GateRules(Resampling):
+class Dependence(_Section):
+    """How strongly following days are alike; see `firstflight.intervals`."""
+
+    block_days: Days
+    autocorrelation: Annotated[float, _number("a number from 0 to 0.9", ge=0, le=0.9)]
+
+
+class IntervalRules(Resampling, Dependence):
+    """How an interval is made that is looked at once."""
+
+    confidence: Annotated[float, _number("a share from 0.5 to 0.999", ge=0.5, le=0.999)]
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """The keywords of `firstflight.metrics.interval` and its two differences."""
+        return {
+            "n": self.bootstrap,
+            "confidence": self.confidence,
+            "seed": self.seed,
+            "block_days": self.block_days,
+            "autocorrelation": self.autocorrelation,
+        }
+
+
+class GateRules(IntervalRules):
     """Rules of the offline gate. Losses and biases are in the unit of the metric or the label."""
 
     window_days: TwoDays
+    window_age_max_days: Days
     min_days: TwoDays
     min_rows: Whole
     must_beat: Annotated[Literal["naive"], Field(description='"naive"')]
@@ -122,7 +158,7 @@ class GateRules(Resampling):
         return self
 
 
-class StageRules(_Section):
+class StageRules(Dependence):
     """Rules of one stage of a rollout. A difference is candidate minus live, in mean loss."""
 
     min_days: TwoDays
@@ -131,6 +167,7 @@ class StageRules(_Section):
     min_coverage: Share
     promote_below: Annotated[float, _number("a number")]
     abort_above: Annotated[float, _number("a number")]
+    undecided: Literal["abort", "continue"]
 
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> Self:
@@ -145,6 +182,7 @@ class RolloutRules(Resampling):
     """Rules of a rollout: first in the shadow, then for a share of the traffic."""
 
     canary_share: Annotated[float, _number("a share above 0 and below 1", gt=0, lt=1)]
+    error_max: Annotated[float, _number("a share from 0.001 to 0.2", ge=0.001, le=0.2)]
     shadow: StageRules
     canary: StageRules
 
@@ -159,7 +197,7 @@ class AlertSeverity(_Section):
     feature_drift: Severity
 
 
-class AlertRules(Resampling):
+class AlertRules(IntervalRules):
     """Thresholds of the monitor; `firstflight.monitor` says what each of them limits."""
 
     severity: AlertSeverity
@@ -212,6 +250,7 @@ class Process(_Section):
 
     owners: Annotated[dict[str, Text], Field(description="a table of role = team", min_length=1)]
     state: StateRules
+    service: ServiceRules
     retention: Retention
     permissions: Permissions
     waiver: WaiverRules

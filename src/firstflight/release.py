@@ -13,7 +13,8 @@ import inspect
 import json
 import platform
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from firstflight import arrays
 from firstflight import usecase as usecases
 from firstflight.errors import ReleaseError
-from firstflight.state import States
+from firstflight.state import Met, States
 from firstflight.train import Fitted
 from firstflight.usecase import FeatureSet, UseCase, predict
 
 PINNED = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
 N_REFERENCE = 5000
 N_GOLDEN = 20
+N_ALONE = 100
 SEED = 20130401
+EQUAL = 1e-12  # predictions are rounded to 12 digits
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,11 @@ class Release:
         Frozen requests with their state and the answers this release gave when it was made.
     digest : str
         Digest of all its files (16 hex digits).
+    matrix : callable or None
+        The pipeline before its last step, translated to arrays (`firstflight.arrays`); None if it
+        could not be, or did not give the same answers.
+    path : str
+        Which way `answer` takes: ``"arrays"``, or ``"pipeline"`` and why.
     """
 
     usecase: UseCase
@@ -61,6 +70,8 @@ class Release:
     reference: pd.DataFrame
     golden: dict
     digest: str
+    matrix: arrays.Block | None = field(default=None, repr=False)
+    path: str = "pipeline"
 
     @property
     def feature_version(self) -> int:
@@ -74,6 +85,21 @@ class Release:
     def predict(self, requests: pd.DataFrame, states: States) -> np.ndarray:
         """Return one prediction a request, shape (n_requests,)."""
         return predict(self.usecase, self.estimator, self.features(requests, states))
+
+    def answer(self, columns: Mapping[str, np.ndarray], states: Met) -> np.ndarray:
+        """Return one prediction a request, shape (n_requests,), from arrays: what a server needs.
+
+        Parameters
+        ----------
+        columns : mapping of str to ndarray, shape (n_requests,)
+            The request's fields, as `firstflight.usecase.columns` makes them.
+        states : Met
+            The states these requests met, ``states.met(columns["date"])``.
+        """
+        features = self.usecase.features[self.feature_version].build(columns, states.lookup)
+        if self.matrix is None:
+            return predict(self.usecase, self.estimator, pd.DataFrame(features))
+        return predict(self.usecase, self.estimator[-1], self.matrix(features))
 
 
 def environment() -> dict[str, str]:
@@ -238,7 +264,51 @@ def load(uri: str, *, digest: str | None = None, version: str | None = None) -> 
         digest=found,
     )
     check_golden(uri, release)
-    return release
+    return with_arrays(release)
+
+
+def with_arrays(release: Release) -> Release:
+    """Return the release with its pipeline translated to arrays, if that changes no answer.
+
+    The translation is asked for every reference row, together and (the first hundred) alone, and
+    the frozen requests go the whole way from their fields. Any other answer, by 1e-12 or more, or
+    any error, and the release goes on with its own pipeline and says so.
+    """
+    parts = arrays.split(release.estimator)
+    if parts is None:
+        return replace(release, path="pipeline: it holds a step that is not translated to arrays")
+    try:
+        worst = _worst_difference(replace(release, matrix=parts[0]))
+    except Exception as error:  # whatever it is, there is a way that works
+        return replace(release, path=f"pipeline: asked with arrays it fails ({error})")
+    if not worst < EQUAL:
+        return replace(release, path=f"pipeline: with arrays it is off by {worst:.3g}")
+    return replace(release, matrix=parts[0], path="arrays")
+
+
+def _worst_difference(release: Release) -> float:
+    """Return the largest difference between the answers from arrays and the saved ones."""
+    assert release.matrix is not None
+    case, columns = release.usecase, release.about["feature_columns"]
+    features = {name: release.reference[name].to_numpy() for name in columns}
+    saved = release.reference["prediction"].to_numpy()
+    last = release.estimator[-1]
+    together = predict(case, last, release.matrix(features))
+    alone = [
+        predict(case, last, release.matrix({k: v[i : i + 1] for k, v in features.items()}))[0]
+        for i in range(min(N_ALONE, len(saved)))
+    ]
+    asked = [case.request.model_validate_json(json.dumps(r)) for r in release.golden["requests"]]
+    requests = usecases.columns(usecases.field_types(case.request), asked)
+    frozen = release.golden["state"]
+    states = States({dt.date.fromisoformat(frozen["date"]): frozen["values"]})
+    answers = release.answer(requests, states.met(requests["date"]))
+    differences = (
+        together - saved,
+        np.array(alone) - saved[: len(alone)],
+        answers - np.asarray(release.golden["answers"]),
+    )
+    return max(float(np.max(np.abs(part), initial=0.0)) for part in differences)
 
 
 def check_environment(uri: str, about: dict) -> None:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from firstflight.errors import RolloutError
+from firstflight.intervals import boundary
 from firstflight.metrics import Interval, MetricError, difference, difference_arms, row_loss
 from firstflight.process import Metric, RolloutRules, StageRules
 
 Mode = Literal["shadow", "canary"]
+Outcome = Literal["better", "worse", "undecided", "waiting"]
 
 
 class Decision(BaseModel):
@@ -28,10 +30,19 @@ class Decision(BaseModel):
     decision : {"promote", "continue", "abort"}
         ``promote``: on to the next stage (shadow, canary, all traffic). ``continue``: stay in this
         stage and wait. ``abort``: take the candidate out.
+    outcome : {"better", "worse", "undecided", "waiting"}
+        What was shown. ``better``: below ``promote_below``, which in a canary is the margin up to
+        which the candidate does no harm. ``worse``: above ``abort_above``. ``undecided``: neither,
+        and the stage has had all its days. ``waiting``: neither yet.
     reason : str
         One sentence.
     interval : Interval or None
-        Mean loss of the candidate minus that of live; None where there is not enough to tell.
+        Mean loss of the candidate minus that of live; None where there is not enough to tell. From
+        ``min_days`` on it may be read on every day (a repeated confidence interval).
+    look_day : int or None
+        The day of the stage that was judged, counted in days with labels; None before ``min_days``.
+    boundary : float or None
+        How many standard errors from the limit decide on that day; None before ``min_days``.
     n_labels : int
         Compared pairs (shadow), or labelled rows of the smaller arm (canary).
     n_days : int
@@ -43,9 +54,12 @@ class Decision(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     decision: Literal["promote", "continue", "abort"]
+    outcome: Outcome
     reason: str
     mode: Mode
     interval: Interval | None
+    look_day: int | None = None
+    boundary: float | None = None
     n_labels: int
     n_days: int
     coverage: float
@@ -70,12 +84,15 @@ def decide(
 
     First there must be enough: labels, days and coverage, else the decision is ``continue``. Then
     the interval of candidate minus live decides: wholly below ``promote_below`` promotes, wholly
-    above ``abort_above`` aborts, and a stage that has proven nothing after ``max_days`` aborts. An
-    interval that allows both (``promote_below`` above ``abort_above``) aborts: harm that is shown
-    is harm, however small.
+    above ``abort_above`` aborts. An interval that allows both (``promote_below`` above
+    ``abort_above``) aborts: harm that is shown is harm, however small. A stage that has shown
+    neither after ``max_days`` does what ``undecided`` says.
 
-    To look every day and stop at the first "promote" is to test often; ``min_days`` bounds how
-    early, and a decision a week, on whole weeks, is the better habit.
+    Look as often as you like: the interval of each day is as wide as daily looks from ``min_days``
+    to ``max_days`` need (`firstflight.intervals.boundary`), so that over the whole stage a
+    candidate at ``promote_below`` is promoted, and one at ``abort_above`` aborted, with a chance of
+    at most ``error_max``. Nothing is remembered between looks. Only the first ``max_days`` days
+    count: an undecided candidate does not get better by waiting on.
 
     Parameters
     ----------
@@ -115,24 +132,42 @@ def decide(
         first, second = (arm[arm["label"].notna()] for arm in (candidate_arm, live_arm))
         coverage = min(len(first) / len(candidate_arm), len(second) / len(live_arm))
         columns = ("prediction", "prediction")
-    n_labels = min(len(first), len(second))
-    n_days = len(set(first["date"]) & set(second["date"]))
+    days = sorted(set(first["date"]) & set(second["date"]))
+    if len(days) > stage.max_days:
+        days = days[: stage.max_days]
+        first, second = (arm[arm["date"] <= days[-1]] for arm in (first, second))
+    n_labels, n_days = min(len(first), len(second)), len(days)
     gap: Interval | None = None
+    limit: float | None = None
+    if n_days >= stage.min_days:
+        limits = boundary(
+            stage.min_days,
+            stage.max_days,
+            rules.error_max,
+            block_days=stage.block_days,
+            autocorrelation=stage.autocorrelation,
+        )
+        limit = limits[n_days - stage.min_days]
     if n_days >= 2:
-        gap = _difference(first, second, columns, mode, rules, metric)
+        gap = _difference(first, second, columns, mode, rules, metric, limit)
 
-    def decided(what: Literal["promote", "continue", "abort"], why: str) -> Decision:
+    def decided(
+        what: Literal["promote", "continue", "abort"], why: str, outcome: Outcome = "waiting"
+    ) -> Decision:
         return Decision(
             decision=what,
+            outcome=outcome,
             reason=why,
             mode=mode,
             interval=gap,
+            look_day=None if limit is None else n_days,
+            boundary=limit,
             n_labels=n_labels,
             n_days=n_days,
             coverage=coverage,
         )
 
-    if gap is None or n_days < stage.min_days:
+    if gap is None or limit is None:
         return decided("continue", f"{n_days} of at least {stage.min_days} days have labels.")
     if n_labels < stage.min_labels:
         return decided("continue", f"{n_labels} of at least {stage.min_labels} labels have come.")
@@ -142,19 +177,18 @@ def decide(
             f"Only {coverage:.1%} of the due predictions can be compared and "
             f"{stage.min_coverage:.0%} are asked for; find the missing labels or predictions.",
         )
+    found = f"Candidate minus live is {gap} on day {n_days} of {stage.max_days}"
     if gap.low > stage.abort_above:
-        return decided(
-            "abort", f"Candidate minus live is {gap}, wholly above {stage.abort_above:g}: worse."
-        )
+        return decided("abort", f"{found}, wholly above {stage.abort_above:g}: worse.", "worse")
     if gap.high < stage.promote_below:
-        return decided(
-            "promote", f"Candidate minus live is {gap}, wholly below {stage.promote_below:g}."
-        )
+        return decided("promote", f"{found}, wholly below {stage.promote_below:g}.", "better")
     if n_days >= stage.max_days:
         return decided(
-            "abort", f"Candidate minus live is {gap}: nothing is proven after {n_days} days."
+            stage.undecided,
+            f"{found}: nothing is proven, and these were all its days.",
+            "undecided",
         )
-    return decided("continue", f"Candidate minus live is {gap}: not proven yet.")
+    return decided("continue", f"{found}: not proven yet.")
 
 
 def _arms(
@@ -223,28 +257,27 @@ def _difference(
     mode: Mode,
     rules: RolloutRules,
     metric: Metric,
+    limit: float | None,
 ) -> Interval:
-    """Return the loss of the candidate (first) minus that of live (second)."""
+    """Return the loss of the candidate (first) minus that of live (second).
+
+    Each side may err by ``error_max``, hence the confidence; before the first look of the stage
+    (`limit` is None) it is the interval of one look.
+    """
+    stage: StageRules = getattr(rules, mode)
+    how: dict[str, Any] = {
+        "n": rules.bootstrap,
+        "confidence": 1 - 2 * rules.error_max,
+        "seed": rules.seed,
+        "block_days": stage.block_days,
+        "autocorrelation": stage.autocorrelation,
+        "critical": limit,
+    }
     try:
         ours = row_loss(metric, first["label"], first[columns[0]])
         theirs = row_loss(metric, second["label"], second[columns[1]])
         if mode == "shadow":
-            return difference(
-                ours,
-                theirs,
-                first["date"],
-                n=rules.bootstrap,
-                confidence=rules.confidence,
-                seed=rules.seed,
-            )
-        return difference_arms(
-            ours,
-            first["date"],
-            theirs,
-            second["date"],
-            n=rules.bootstrap,
-            confidence=rules.confidence,
-            seed=rules.seed,
-        )
+            return difference(ours, theirs, first["date"], **how)
+        return difference_arms(ours, first["date"], theirs, second["date"], **how)
     except MetricError as error:
         raise RolloutError(f"The rollout cannot be scored: {error}") from error

@@ -9,8 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +16,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from firstflight import files, locks, workspace
 from firstflight import state as feature_state
-from firstflight import workspace
 from firstflight.drops import Drops, expected_digest, months
 from firstflight.errors import SnapshotError
 from firstflight.usecase import UseCase
 
+MANIFEST = "manifest.json"
 TABLES = ("requests", "labels", "state")
 
 
@@ -87,12 +86,29 @@ def folder(digest: str) -> Path:
 def take(
     usecase: UseCase, drops: Drops, start: dt.date, end: dt.date, feature_version: int
 ) -> Snapshot:
-    """Take the snapshot of the days `start` to `end`; taking it again changes nothing.
+    """Take the snapshot of the days `start` to `end`.
+
+    Taking it again changes nothing, and mends one that was damaged.
+
+    Parameters
+    ----------
+    usecase : UseCase
+        Whose rows.
+    drops : Drops
+        What is known, as of its today.
+    start, end : date
+        Local days, both included.
+    feature_version : int
+        Whose state is kept with them.
 
     Raises
     ------
-    ClockError
+    SnapshotError
         If `end` is not before the drops' today: its labels are not known yet.
+    DropError
+        If a month of these days has not landed.
+    StorageError
+        If the disk does not take it; nothing is left of it then.
     """
     if end >= drops.today:
         raise SnapshotError(
@@ -104,10 +120,7 @@ def take(
         "labels": usecase.labels(drops, start, end),
         "state": usecase.features[feature_version].compute_state(drops, start, end),
     }
-    root = workspace.current().snapshots
-    root.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
-    try:
+    with files.scratch(workspace.current().snapshots / "snapshot") as part:
         for name, table in tables.items():
             pq.write_table(
                 pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None),
@@ -125,15 +138,16 @@ def take(
                 for source in usecase.sources.values()
                 for month in months(start, end)
             },
-            "files": {f"{name}.parquet": _sha256(part / f"{name}.parquet") for name in TABLES},
+            "files": {f"{name}.parquet": files.sha256(part / f"{name}.parquet") for name in TABLES},
         }
         text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        (part / "manifest.json").write_text(text)
-        if not folder(digest).exists():
-            part.replace(folder(digest))
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        (part / MANIFEST).write_text(text)
+        with locks.writing("snapshot"):
+            if folder(digest).exists() and _damage(digest):
+                files.discard(folder(digest))
+            if not folder(digest).exists():
+                files.move(part, folder(digest))
     return load(digest)
 
 
@@ -145,27 +159,30 @@ def load(digest: str) -> Snapshot:
     SnapshotError
         If it is missing, or a file is not the one that the digest names.
     """
-    where = folder(digest)
-    try:
-        text = (where / "manifest.json").read_bytes()
-        if hashlib.sha256(text).hexdigest()[:16] != digest:
-            raise SnapshotError(
-                f"Snapshot {digest}: manifest.json was altered; restore the folder from its backup."
-            )
-        manifest = json.loads(text)
-        for name, expected in manifest["files"].items():
-            if _sha256(where / name) != expected:
-                raise SnapshotError(
-                    f"Snapshot {digest}: {name} was altered; restore the folder from its backup."
-                )
-    except FileNotFoundError as error:
+    damage = _damage(digest)
+    if damage:
         raise SnapshotError(
-            f"Snapshot {digest}: {Path(error.filename).name} is missing from the workspace; "
-            "restore the folder from its backup, or take the snapshot again from the same drops."
-        ) from error
+            f"Snapshot {digest}: {damage}; restore the folder from a backup, or take the snapshot "
+            "again from the same drops."
+        )
+    where = folder(digest)
+    manifest = json.loads((where / MANIFEST).read_bytes())
     tables = {name: pd.read_parquet(where / f"{name}.parquet") for name in TABLES}
     return Snapshot(digest, manifest, **tables)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _damage(digest: str) -> str:
+    """Return what is wrong with a snapshot's files in a few words; empty if nothing is."""
+    where = folder(digest)
+    try:
+        text = (where / MANIFEST).read_bytes()
+        if hashlib.sha256(text).hexdigest()[:16] != digest:
+            return f"{MANIFEST} was altered"
+        for name, expected in json.loads(text)["files"].items():
+            if files.sha256(where / name) != expected:
+                return f"{name} was altered"
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing from the workspace"
+    except OSError as error:
+        return f"{Path(error.filename or where).name} cannot be read ({error.strerror})"
+    return ""

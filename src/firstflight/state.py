@@ -11,13 +11,16 @@ import datetime as dt
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from firstflight import workspace
+from firstflight import files, locks, workspace
 from firstflight.drops import Drops
 from firstflight.errors import StateError
 from firstflight.usecase import UseCase
@@ -68,10 +71,25 @@ class States:
     def at(self, day: dt.date) -> tuple[dt.date, Values] | None:
         """Return the date and the values of the state that a request of this day gets, or None."""
         for age in range(self.max_age_days + 1):
+            if day.toordinal() <= age:
+                return None  # before the first day of the calendar there is none
             found = self._get(day - dt.timedelta(days=age))
             if found is not None:
                 return day - dt.timedelta(days=age), found
         return None
+
+    def met(self, dates: np.ndarray) -> Met:
+        """Return the states that requests of these days get, each looked up once.
+
+        Parameters
+        ----------
+        dates : ndarray of datetime64[D], shape (n_requests,)
+        """
+        if len(dates) and (dates == dates[0]).all():  # nearly always: no need to sort
+            different, which = dates[:1], np.zeros(len(dates), dtype=int)
+        else:
+            different, which = np.unique(dates, return_inverse=True)
+        return Met(tuple((day, self.at(day)) for day in different.tolist()), which)
 
     def _get(self, day: dt.date) -> Values | None:
         return self.by_date.get(day)
@@ -95,19 +113,60 @@ class States:
         return values
 
 
+@dataclass(frozen=True)
+class Met:
+    """The states that some requests met, for features computed on arrays.
+
+    Attributes
+    ----------
+    by_day : tuple of (date, (date, values) or None)
+        Each different day of the requests, and what `States.at` says of it.
+    which : ndarray of int, shape (n_requests,)
+        For each request, the number of its day in `by_day`.
+    """
+
+    by_day: tuple[tuple[dt.date, tuple[dt.date, Values] | None], ...]
+    which: np.ndarray
+
+    @property
+    def ages(self) -> np.ndarray:
+        """Age in days of each request's state, shape (n_requests,); NaN where there is none."""
+        ages = [np.nan if found is None else (day - found[0]).days for day, found in self.by_day]
+        return np.array(ages, dtype=float)[self.which]
+
+    def lookup(self, column: str, dates: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Return the state of one column for each request, NaN where there is none.
+
+        It is a `firstflight.usecase.Lookup` for arrays; the days were looked up before.
+        """
+        missing = float("nan")
+        tables = [{} if found is None else found[1].get(column, {}) for _, found in self.by_day]
+        if len(tables) == 1:
+            (values,) = tables
+            return np.array([values.get(key, missing) for key in keys.tolist()], dtype=float)
+        pairs = zip(self.which.tolist(), keys.tolist(), strict=True)
+        return np.array([tables[i].get(key, missing) for i, key in pairs], dtype=float)
+
+
 class Store(States):
     """The published states of one use case and feature version, read from the workspace."""
 
     def __init__(self, usecase: str, feature_version: int, max_age_days: int) -> None:
         super().__init__({}, max_age_days)
         self.usecase, self.feature_version = usecase, feature_version
+        self.folder = str(state_file(usecase, feature_version, dt.date.min).parent)
 
     def _get(self, day: dt.date) -> Values | None:
-        path = state_file(self.usecase, self.feature_version, day)
+        path = f"{self.folder}/{day}.json"
         try:
-            return _read(path, path.stat().st_mtime_ns).values
+            return _read(path, os.stat(path).st_mtime_ns).values
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise StateError(
+                f"{path} cannot be read ({error.strerror}): make it readable, or delete it and "
+                "publish the day's state again."
+            ) from None
 
 
 def state_file(usecase: str, feature_version: int, day: dt.date) -> Path:
@@ -116,7 +175,8 @@ def state_file(usecase: str, feature_version: int, day: dt.date) -> Path:
 
 
 @functools.lru_cache(maxsize=1024)
-def _read(path: Path, mtime_ns: int) -> State:
+def _read(name: str, mtime_ns: int) -> State:
+    path = Path(name)
     try:
         state = State.model_validate_json(path.read_bytes())
     except ValidationError as error:
@@ -146,29 +206,49 @@ def publish(
 ) -> list[State]:
     """Compute and publish the state of each date from `start` to `end`; return them.
 
-    Publishing a date again with the same data changes nothing. State of a future day cannot be
-    made: `drops` refuses to read past its today.
+    Publishing a date again with the same data changes nothing, and mends a file that was altered.
+    State of a future day cannot be made: `drops` refuses to read past its today.
+
+    Parameters
+    ----------
+    usecase : UseCase
+        Whose state.
+    drops : Drops
+        What is known, as of its today.
+    feature_version : int
+        Whose state of it.
+    start, end : date
+        Local days, both included.
+
+    Raises
+    ------
+    ClockError
+        If `end` is after the drops' today.
+    DropError, StateError
+        If the days before hold no data to make state of.
+    StorageError
+        If the disk does not take it; each file is the old or the new one.
     """
     table = usecase.features[feature_version].compute_state(drops, start, end)
     published = []
+    texts: dict[Path, bytes] = {}
     for day, values in by_date(table).items():
         state = State(
             usecase=usecase.name, feature_version=feature_version, date=day, values=values
         )
         state = state.model_copy(update={"digest": state.expected_digest()})
         path = state_file(usecase.name, feature_version, day)
-        text = state.model_dump_json(indent=1) + "\n"
-        if not path.exists() or path.read_text() != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_text(text)
-            part.replace(path)
+        texts[path] = (state.model_dump_json(indent=1) + "\n").encode()
         published.append(state)
+    with locks.writing("state"):
+        for path, text in texts.items():
+            if not path.exists() or path.read_bytes() != text:
+                files.write(path, text)
     return published
 
 
 def newest(usecase: str, feature_version: int, day: dt.date) -> dt.date | None:
     """Return the date of the newest state published up to this day, or None."""
     folder = state_file(usecase, feature_version, day).parent
-    dates = [dt.date.fromisoformat(path.stem) for path in folder.glob("*.json")]
+    dates = [dt.date.fromisoformat(path.stem) for path in folder.glob("????-??-??.json")]
     return max((d for d in dates if d <= day), default=None)

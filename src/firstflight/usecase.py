@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
 import hashlib
 import importlib
-import inspect
-import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from firstflight import fingerprint
 from firstflight.drops import Drops, Source
 from firstflight.errors import FirstFlightError
 
-Lookup = Callable[[str, pd.Series, pd.Series], pd.Series]
-"""``lookup(column, dates, keys)`` returns the published state of one column, a value a row."""
+Columns = Mapping[str, Any]
+"""Columns by name: a DataFrame, or one numpy array each. Features are computed on either."""
+
+Lookup = Callable[[str, Any, Any], Any]
+"""``lookup(column, dates, keys)`` returns the published state of one column, a value per row."""
 
 USECASES = ("flights", "air_time")
 
@@ -43,7 +44,8 @@ class FeatureSet:
         ``compute_state(drops, start, end)`` returns a frame with columns ``date``, ``column``,
         ``key`` and ``value``: the state as of the morning of each date.
     build : callable
-        ``build(requests, lookup)`` returns the features, shape (n_requests, len(columns)). The
+        ``build(requests, lookup)`` returns the features, shape (n_requests, len(columns)): a
+        DataFrame for a DataFrame, and a dict of numpy arrays for a mapping of numpy arrays. The
         same function makes training rows and answers single requests.
     code : tuple of callables
         Every function whose change would change a feature; `code_digest` covers them.
@@ -56,16 +58,22 @@ class FeatureSet:
     categorical: tuple[str, ...]
     state_columns: tuple[str, ...]
     compute_state: Callable[[Drops, dt.date, dt.date], pd.DataFrame]
-    build: Callable[[pd.DataFrame, Lookup], pd.DataFrame]
+    build: Callable[[Any, Lookup], Any]
     code: tuple[Callable[..., Any], ...] = field(default=(), repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def code_digest(self) -> str:
-        """Digest of the feature code, blind to comments and layout (16 hex digits)."""
-        trees = [ast.dump(ast.parse(textwrap.dedent(inspect.getsource(f)))) for f in self.code]
+        """Digest of the feature code (16 hex digits), the same on every Python that runs it.
+
+        It changes with every edit of `code`, `columns`, `categorical` or `settings` that can change
+        a feature: another operation, constant, column name, called function, default, decorator or
+        order of statements. It does not change with comments, layout, docstrings, annotations, or
+        a consistent new name for a parameter or local variable (see `firstflight.fingerprint`).
+        It sees the functions in `code` and the constants in `settings`, not what they call.
+        """
         names = [repr(self.columns), repr(self.categorical), repr(sorted(self.settings.items()))]
-        text = "\n".join([*names, *trees])
+        text = "\n".join([*names, *(fingerprint.of(function) for function in self.code)])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -146,6 +154,65 @@ def predict(usecase: UseCase, estimator: Any, features: pd.DataFrame) -> np.ndar
     if usecase.kind == "classification":
         return np.round(np.asarray(estimator.predict_proba(features))[:, 1], 12)
     return np.round(np.asarray(estimator.predict(features), dtype=float), 12)
+
+
+def table(requests: Columns, features: dict[str, Any]) -> Any:
+    """Return feature columns in the form in which the requests came.
+
+    Parameters
+    ----------
+    requests : DataFrame or mapping of str to ndarray
+    features : dict of str to Series or ndarray, each of shape (n_requests,)
+
+    Returns
+    -------
+    DataFrame or dict
+        A DataFrame with the requests' index if they are one, else the dict as it is.
+    """
+    if isinstance(requests, pd.DataFrame):
+        return pd.DataFrame(features, index=requests.index)
+    return features
+
+
+def days(dates: Any) -> np.ndarray:
+    """Return dates (a Series, also of text, or an array) as an array of ``datetime64[D]``."""
+    if isinstance(dates, np.ndarray) and dates.dtype.kind == "M":
+        return dates.astype("datetime64[D]")
+    return pd.to_datetime(pd.Series(dates)).to_numpy().astype("datetime64[D]")
+
+
+def field_types(request: type[BaseModel]) -> dict[str, str]:
+    """Return the numpy type of each field of a request contract.
+
+    Whole numbers that may be missing are floats, as in a DataFrame; text is ``object``.
+    """
+    types: dict[str, str] = {}
+    for name, spec in request.model_fields.items():
+        parts = set(get_args(spec.annotation)) or {spec.annotation}
+        missing, parts = type(None) in parts, parts - {type(None)}
+        if parts == {dt.date}:
+            types[name] = "datetime64[D]"
+        elif parts == {int}:
+            types[name] = "float64" if missing else "int64"
+        elif parts <= {int, float}:
+            types[name] = "float64"
+        else:
+            types[name] = "object"
+    return types
+
+
+def columns(types: Mapping[str, str], requests: Sequence[BaseModel]) -> dict[str, np.ndarray]:
+    """Return requests as one array per field, shape (n_requests,); a missing number is NaN.
+
+    Parameters
+    ----------
+    types : mapping of str to str
+        As `field_types` returns them.
+    requests : sequence of BaseModel
+        Objects of the request contract.
+    """
+    rows = [request.__dict__ for request in requests]
+    return {name: np.array([row[name] for row in rows], dtype=kind) for name, kind in types.items()}
 
 
 def contract_bounds(usecase: UseCase) -> dict[str, tuple[float | None, float | None]]:

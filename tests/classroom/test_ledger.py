@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from classroom import ledger
+from classroom import ledger, workspaces
 from classroom.errors import CourseError
 
 
@@ -18,8 +18,8 @@ def test_a_row_is_replaced_when_the_lesson_runs_again(ws):
         ("04", "MLflow", 120.0),
         ("05", "gate", None),
     ]
-    assert len(ws.ledger_file.read_text().splitlines()) == 2
-    assert all(json.loads(line) for line in ws.ledger_file.read_text().splitlines())
+    assert len(workspaces.ledger_file(ws).read_text().splitlines()) == 2
+    assert all(json.loads(line) for line in workspaces.ledger_file(ws).read_text().splitlines())
 
 
 def test_the_table_says_what_was_not_measured(ws):

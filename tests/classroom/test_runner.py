@@ -84,7 +84,7 @@ def course(root):
 
 
 def outputs(ws, folder, name):
-    cells = nbformat.read(ws.executed / folder / name, as_version=4).cells
+    cells = nbformat.read(workspaces.executed(ws) / folder / name, as_version=4).cells
     return [o.get("text", o.get("data")) for c in cells for o in c.get("outputs", [])]
 
 
@@ -145,13 +145,13 @@ def test_the_first_failure_stops_the_run_and_is_kept(course, root):
     with pytest.raises(RunError) as error:
         course()
     ws = Workspace(root / "workspace")
-    kept = ws.executed / "solutions" / "00_agree_on_it.ipynb"
+    kept = workspaces.executed(ws) / "solutions" / "00_agree_on_it.ipynb"
     assert str(error.value) == (
         "Lesson 00_agree_on_it failed in cell 4: ZeroDivisionError: division by zero "
         f"(the executed notebook: {kept})."
     )
     assert "division by zero" in kept.read_text()
-    assert not (ws.executed / "solutions" / "01_do_it.ipynb").exists()
+    assert not (workspaces.executed(ws) / "solutions" / "01_do_it.ipynb").exists()
     assert workspaces.done(ws) == []
     with pytest.raises(CourseError, match="did not run to its end"):
         freeze.freeze(ws, root, only="00")
@@ -250,7 +250,7 @@ def test_a_workspace_that_the_command_made_first_is_taken_over(ws):
 
 def test_seeding_copies_and_never_overwrites(tmp_path, monkeypatch):
     templates = tmp_path / "templates"
-    templates.mkdir()
+    (templates / "pages").mkdir(parents=True)
     for name in ("prefect.db", "mlflow.db"):
         (templates / name).write_text("template")
     ws = Workspace(tmp_path / "w")
@@ -329,7 +329,7 @@ def executed_by_hand(root, *shown):
     for n, cell in enumerate(builder.code_cells(notebook), start=1):
         cell.execution_count = n
     builder.code_cells(notebook)[1].outputs = list(shown)
-    target = ws.executed / "solutions" / "01_do_it.ipynb"
+    target = workspaces.executed(ws) / "solutions" / "01_do_it.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(builder.text_of(notebook))
     return ws

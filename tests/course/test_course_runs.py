@@ -68,7 +68,9 @@ def run_course(folder: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -
 
 def test_the_learners_notebooks_run_unsolved(capfd, tmp_path):
     ws = run_course("notebooks", capfd, tmp_path)
-    said = "".join(path.read_text() for path in (ws.executed / "notebooks").glob("*.ipynb"))
+    said = "".join(
+        path.read_text() for path in (workspaces.executed(ws) / "notebooks").glob("*.ipynb")
+    )
     exercises = {
         cell.id
         for path in (PROJECT / "notebooks").glob("*.ipynb")
@@ -83,7 +85,9 @@ def test_the_learners_notebooks_run_unsolved(capfd, tmp_path):
 
 def test_the_solutions_run(capfd, tmp_path):
     ws = run_course("solutions", capfd, tmp_path)
-    said = "".join(path.read_text() for path in (ws.executed / "solutions").glob("*.ipynb"))
+    said = "".join(
+        path.read_text() for path in (workspaces.executed(ws) / "solutions").glob("*.ipynb")
+    )
     assert "passed." in said
     assert not re.findall(r"\d\d-ex\d+: not (?:solved|right) yet", said)
 

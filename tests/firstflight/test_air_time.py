@@ -176,8 +176,11 @@ def test_the_whole_path(ws, monkeypatch):
     verdict = operations.run_gate(usecase, version, landed)
     assert verdict.metric == "mae"
     assert {check.rule for check in verdict.checks} >= {"beats_naive", "calibration", "suspicious"}
-    # The data says so: in the second half of March the mean of the last week is the better model.
-    assert verdict.check("beats_naive").outcome == "fail"
+    # In the second half of March the mean of the last week is the better model by 0.75 minutes, and
+    # fourteen days that are so alike cannot prove it: not proven, so it does not ship.
+    assert verdict.check("beats_naive").outcome == "hold"
+    assert verdict.check("beats_naive").value == pytest.approx(0.75, abs=0.1)
+    assert verdict.check("window_age").outcome == "pass"
 
     rows = operations.window_rows(usecase, landed, D(2013, 3, 18), D(2013, 3, 31), None)
     leak = rows.assign(candidate=rows["label"] + 1)

@@ -3,9 +3,12 @@
 import dataclasses
 import datetime as dt
 import hashlib
-import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from firstflight import drops as module
-from firstflight.drops import Drops, expected_digest, land, months, read_drop, verify
-from firstflight.errors import ClockError, DropError
+from firstflight.drops import (
+    Drops,
+    expected_digest,
+    land,
+    months,
+    read_drop,
+    read_sums,
+    verify,
+)
+from firstflight.errors import ClockError, DropError, StorageError
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
 from firstflight.workspace import PROJECT
 
@@ -139,26 +149,118 @@ def test_a_landed_month_never_changes(upstream, landed):
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2])
-def test_a_landing_that_dies_halfway_has_landed_nothing(upstream, landed, monkeypatch, writes):
-    real, done = os.replace, []
+def test_a_landing_that_the_disk_refuses_has_landed_nothing(upstream, landed, monkeypatch, writes):
+    real, done = Path.replace, []
 
     def dies(source, target):
-        if len(done) == writes:
-            raise OSError(28, "No space left on device")
-        done.append(target)
-        real(source, target)
+        if Path(target).is_relative_to(landed):
+            if len(done) == writes:
+                raise OSError(28, "No space left on device")
+            done.append(target)
+        return real(source, target)
 
     sums = (landed / "SHA256SUMS").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(module.os, "replace", dies)
-        with pytest.raises(OSError, match="No space left"):
+        patch.setattr(Path, "replace", dies)
+        with pytest.raises(StorageError, match=r"No space left .* free some space, then run"):
             land(upstream, landed, BOTH, FEBRUARY)
     assert (landed / "SHA256SUMS").read_bytes() == sums
-    assert not [path for path in landed.rglob(".*") if path.is_file()]
+    assert {p.name for p in landed.rglob("*") if p.is_file()} <= {
+        *("SHA256SUMS", "2013-01.parquet", "2013-02.parquet"),
+    }
     with pytest.raises(DropError, match="is not listed in SHA256SUMS"):
         read_drop(landed, FLIGHTS, FEBRUARY)
     land(upstream, landed, BOTH, FEBRUARY)
     assert len(read_drop(landed, FLIGHTS, FEBRUARY)) == 24951
+
+
+LAND = """
+import pathlib, signal, sys
+from firstflight import drops, workspace
+from firstflight.usecases.nyc import FLIGHTS, WEATHER
+upstream, month, dies_at = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+ws = workspace.current()
+real, done = pathlib.Path.replace, []
+def counted(source, target):
+    if pathlib.Path(target).is_relative_to(ws.drops):
+        if len(done) == dies_at:
+            signal.raise_signal(signal.SIGKILL)
+        done.append(target)
+    return real(source, target)
+pathlib.Path.replace = counted
+print("ready", flush=True)
+sys.stdin.readline()
+drops.land(upstream, ws.drops, (FLIGHTS, WEATHER), month)
+"""
+
+
+def landing(upstream, month, dies_at=-1, **how):
+    """Start a process that lands a month when it gets a line."""
+    return subprocess.Popen(
+        [sys.executable, "-c", LAND, str(upstream), month, str(dies_at)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        **how,
+    )
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_a_landing_that_is_killed_leaves_no_temporary_file(upstream, ws, writes):
+    land(upstream, ws.drops, BOTH, JANUARY)
+    with landing(upstream, FEBRUARY, writes) as killed:
+        killed.communicate("go\n")
+    assert killed.returncode == -signal.SIGKILL
+    assert sorted(read_sums(ws.drops)) == ["flights/2013-01.parquet", "weather/2013-01.parquet"]
+    assert list(ws.temporary.iterdir())  # the control: it was in the middle of a write
+    land(upstream, ws.drops, BOTH, FEBRUARY)
+    assert list(ws.temporary.iterdir()) == [] and len(contents(ws.drops)) == 5
+
+
+@pytest.mark.parametrize("second", [FEBRUARY, JANUARY], ids=["other month", "same month"])
+def test_two_landings_at_once_lose_nothing(upstream, ws, second):
+    for _ in range(2):
+        both = [landing(upstream, month) for month in (JANUARY, second)]
+        for process in both:
+            assert process.stdout.readline() == "ready\n"
+        for process in both:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in both:
+            process.communicate()
+        assert [process.returncode for process in both] == [0, 0]
+        months_landed = {name.rpartition("/")[2] for name in read_sums(ws.drops)}
+        assert months_landed == {f"{JANUARY}.parquet", f"{second}.parquet"}
+        for source in BOTH:
+            assert len(read_drop(ws.drops, source, second)) > 2000
+        shutil.rmtree(ws.drops)
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_has_landed(upstream, ws):
+    limited = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (100_000, 100_000));" + LAND
+    done = subprocess.run(
+        [sys.executable, "-c", limited, str(upstream), JANUARY, "-1"],
+        input="go\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "StorageError" in done.stderr.splitlines()[-1], done.stderr
+    assert "flights/2013-01.parquet could not be written (File too large)" in done.stderr
+    assert contents(ws.drops) == {} and list(ws.temporary.iterdir()) == []
+
+
+def test_the_advice_for_a_landed_month_leads_somewhere(upstream, landed):
+    """It says: remove the file and its line, and land the month again."""
+    rewrite(upstream / "flights/2013-01.parquet", later)
+    seal(upstream)
+    with pytest.raises(DropError, match="remove the file and its line in SHA256SUMS"):
+        land(upstream, landed, BOTH, JANUARY)
+    (landed / "flights/2013-01.parquet").unlink()
+    lines = (landed / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (landed / "SHA256SUMS").write_text("".join(x for x in lines if "flights" not in x))
+    land(upstream, landed, BOTH, JANUARY)
+    assert expected_digest(landed, FLIGHTS, JANUARY) == expected_digest(upstream, FLIGHTS, JANUARY)
 
 
 # --- refusals ----------------------------------------------------------------------------------
@@ -419,6 +521,173 @@ def test_a_reader_cannot_change_what_the_next_one_reads(landed):
     again = read_drop(landed, FLIGHTS, JANUARY)
     assert (again["distance"] > 0).all()
     assert not (again["carrier"] == "ZZ").any()
+
+
+# --- a month that is not whole -----------------------------------------------------------------
+
+
+def local_days(table):
+    return table["time_hour"].to_pandas().dt.tz_convert("America/New_York").dt.day.to_numpy()
+
+
+def without(table, gone):
+    return table.filter(pa.array(~np.asarray(gone)))
+
+
+def nulled(table, columns, rows):
+    for column in columns:
+        values = (
+            table[column].to_pandas().mask(np.broadcast_to(rows, table.num_rows)).astype("float32")
+        )
+        table = replaced(table, column, pa.array(values, pa.float32(), from_pandas=True))
+    return table
+
+
+def first_hours(table, day, share):
+    on = np.flatnonzero(local_days(table) == day)
+    gone = np.zeros(table.num_rows, bool)
+    gone[on[int(len(on) * share) :]] = True
+    return without(table, gone)
+
+
+def infinite(table, column, value):
+    return with_value(table, column, 7, value)
+
+
+OUTCOMES = list(FLIGHTS.outcomes)
+NOT_WHOLE = {
+    "half the rows": (lambda t: t.take(list(range(0, t.num_rows, 2))), "on each day, found"),
+    "four of five rows": (lambda t: without(t, np.arange(t.num_rows) % 5 == 0), "on each day"),
+    "one row": (lambda t: t.slice(100, 1), "expected 150 rows or more of origin EWR"),
+    "a missing day": (lambda t: without(t, local_days(t) == 14), "found 0 on 2013-02-14"),
+    "the last days": (lambda t: without(t, local_days(t) > 20), "found 0 on 2013-02-21 (such days"),
+    "half a day": (lambda t: first_hours(t, 14, 0.5), "found "),
+    "no LaGuardia": (
+        lambda t: without(t, t["origin"].to_pandas() == "LGA"),
+        "150 rows or more of origin LGA on each day, found 0 on 2013-02-01 (such days: 28)",
+    ),
+    "an infinite delay": (
+        lambda t: infinite(t, "arr_delay", float("inf")),
+        ", column arr_delay: expected numbers or nulls, found 1 infinite",
+    ),
+    "minus infinity": (
+        lambda t: infinite(t, "air_time", float("-inf")),
+        ", column air_time: expected numbers or nulls, found 1 infinite",
+    ),
+    "no outcomes": (
+        lambda t: nulled(t, OUTCOMES, True),
+        ", column dep_delay: expected it missing in 15% of the rows at most, found 100.0%",
+    ),
+    "one outcome of none": (
+        lambda t: nulled(t, ["arr_delay"], True),
+        ", column arr_delay: expected it missing in 15% of the rows at most, found 100.0%",
+    ),
+    "half the outcomes": (
+        lambda t: nulled(t, OUTCOMES, np.arange(t.num_rows) % 2 == 0),
+        ", column dep_delay: expected it missing in 15%",
+    ),
+    "a day without outcomes": (
+        lambda t: nulled(t, OUTCOMES, local_days(t) == 20),
+        "expected it missing in 90% of a day's rows at most, found 100% on 2013-02-20",
+    ),
+}
+WEATHER_NOT_WHOLE = {
+    "half the rows": (lambda t: t.take(list(range(0, t.num_rows, 2))), "expected 18 rows or more"),
+    "one row": (lambda t: t.slice(100, 1), "expected 18 rows or more of origin EWR"),
+    "a missing day": (lambda t: without(t, local_days(t) == 14), "found 0 on 2013-02-14"),
+    "half a day": (lambda t: first_hours(t, 14, 0.5), "on 2013-02-14"),
+    "infinite wind": (
+        lambda t: infinite(t, "wind_speed", float("inf")),
+        ", column wind_speed: expected numbers or nulls, found 1 infinite",
+    ),
+    "no temperature": (
+        lambda t: nulled(t, ["temp"], True),
+        ", column temp: expected it missing in 10% of the rows at most, found 100.0%",
+    ),
+    "temperature not a number": (
+        lambda t: replaced(t, "temp", pa.array([float("nan")] * t.num_rows, pa.float32())),
+        ", column temp: expected it missing in 10% of the rows at most, found 100.0%",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        *(pytest.param("flights", *case, id=f"flights: {k}") for k, case in NOT_WHOLE.items()),
+        *(
+            pytest.param("weather", *case, id=f"weather: {k}")
+            for k, case in WEATHER_NOT_WHOLE.items()
+        ),
+    ],
+)
+def test_a_month_that_is_not_whole_does_not_land(upstream, landed, name, change, sentence):
+    rewrite(upstream / name / "2013-02.parquet", change)
+    seal(upstream)
+    refused(
+        upstream, landed, re.escape(f"{name}/2013-02.parquet") + ".*" + re.escape(sentence) + ".*"
+    )
+
+
+def test_control_every_real_month_is_whole(tmp_path):
+    for month in months(FIRST, dt.date(2013, 12, 31)):
+        assert len(land(PROJECT / "data", tmp_path, BOTH, month)) == 2
+
+
+def test_a_gap_that_is_known_lands_and_only_that_one(upstream, landed):
+    """What the refusal says to do: name the day in the source."""
+    rewrite(upstream / BAD, lambda t: without(t, local_days(t) == 14))
+    seal(upstream)
+    known_now = dataclasses.replace(FLIGHTS, known_gaps=(dt.date(2013, 2, 14),))
+    another = dataclasses.replace(FLIGHTS, known_gaps=(dt.date(2013, 2, 15),))
+    with pytest.raises(DropError, match=r"2013-02-14 .* name the day in the source's known_gaps"):
+        land(upstream, landed, (another, WEATHER), FEBRUARY)
+    assert len(land(upstream, landed, (known_now, WEATHER), FEBRUARY)) == 2
+
+
+PANDAS_NOTES = {
+    "no JSON": b"{",
+    "no text": b"\xff\xfe",
+    "another kind": b"[1, 2]",
+    "an index that is not there": b'{"index_columns": ["nowhere"], "columns": []}',
+    "columns without names": b'{"index_columns": [], "columns": [{}], "column_indexes": [{}]}',
+    "a type that is none": (
+        b'{"index_columns": [], "column_indexes": [], "columns": [{"name": "origin", '
+        b'"field_name": "origin", "pandas_type": "datetimetz", "numpy_type": "nonsense[x]", '
+        b'"metadata": {"timezone": 5}}]}'
+    ),
+}
+
+
+@pytest.mark.parametrize("notes", PANDAS_NOTES.values(), ids=list(PANDAS_NOTES))
+def test_what_a_file_notes_for_pandas_changes_nothing(upstream, landed, notes):
+    before = pq.read_table(upstream / BAD).to_pandas()
+    rewrite(upstream / BAD, lambda t: t.replace_schema_metadata({b"pandas": notes}))
+    seal(upstream)
+    land(upstream, landed, BOTH, FEBRUARY)
+    rows = read_drop(landed, FLIGHTS, FEBRUARY)
+    pd.testing.assert_frame_equal(rows.drop(columns="date"), before)
+
+
+def test_every_damage_of_bytes_is_a_sentence_or_harmless(upstream):
+    """Bytes flipped and cut anywhere, without a checksum to help: a sentence, or all rows."""
+    rng = np.random.default_rng(7)
+    path = upstream / "weather/2013-02.parquet"
+    whole = path.read_bytes()
+    refusals = 0
+    for n in range(300):
+        content = bytearray(whole)
+        # Half of them in the footer, where the structure is.
+        first = 0 if n % 2 else len(content) - 3000
+        for at in rng.integers(first, len(content), 1 + n % 4):
+            content[at] ^= int(rng.integers(1, 256))
+        path.write_bytes(bytes(content[: len(content) - int(rng.integers(0, 3)) * 50]))
+        try:
+            verify(path, WEATHER, None)
+        except DropError as error:
+            refusals += 1
+            assert "\n" not in str(error)
+    assert refusals > 150
 
 
 # --- what is known today -------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Each rule of the gate on a good and a bad case, and input that cannot be judged."""
 
+import datetime as dt
 import json
 
 import numpy as np
@@ -7,9 +8,10 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from classroom.naive_gate import point_estimate_verdict
 from firstflight import process
 from firstflight.errors import GateError
-from firstflight.gate import Verdict, Waiver, judge, may_ship, point_estimate_verdict
+from firstflight.gate import Verdict, Waiver, judge, may_ship
 
 RULES = process.load(process.DEFAULT).usecase("flights").gate
 PROCESS = process.load(process.DEFAULT)
@@ -180,7 +182,7 @@ def test_a_biased_candidate_fails_on_calibration(rows, shift):
 def test_a_better_mean_cannot_hide_a_worse_slice(rows):
     hurt = rows["carrier"] == "UA"
     assert 0.3 < hurt.mean() < 0.5
-    shifted = np.where(hurt, logistic(np.log(rows["live"] / (1 - rows["live"])) - 0.7), np.nan)
+    shifted = np.where(hurt, logistic(np.log(rows["live"] / (1 - rows["live"])) - 1.2), np.nan)
     frame = rows.assign(candidate=np.where(hurt, shifted, rows["candidate"]))
     verdict = judged(frame, calibration_max=0.5)
     assert verdict.check("slices").outcome == "fail"
@@ -189,6 +191,47 @@ def test_a_better_mean_cannot_hide_a_worse_slice(rows):
     assert judged(rows).check("slices").outcome == "pass"
     allowed = judged(frame, calibration_max=0.5, slice_max_regression=0.5)
     assert allowed.check("slices").outcome == "pass"
+
+
+def test_many_slices_are_one_family(rows):
+    """A slice that would fail alone passes as the worst of sixty, and the sentence names Holm."""
+    rng = np.random.default_rng(3)
+    hurt = rows["carrier"] == "UA"
+    day = rows["date"].dt.day.to_numpy()
+    toward = 0.4 + 0.35 * rng.normal(size=15)[day]
+    spoilt = rows["live"] - (rows["label"] - rows["live"]) * np.clip(toward, -0.9, 0.9)
+    frame = rows.assign(
+        candidate=np.where(hurt, spoilt.clip(0.001, 0.999), rows["live"]),
+        origin=rng.integers(0, 60, len(rows)).astype(str),
+    )
+    wide = {"calibration_max": 0.9, "slice_max_regression": 0.0, "slice_min_rows": 100}
+    alone = judged(frame, slice_columns=("carrier",), **wide).check("slices")
+    family = judged(frame, slice_columns=("carrier", "origin"), **wide).check("slices")
+    p = alone.interval.p_above()
+    assert 0.05 / 60 < p < 0.05 / 2, "shown alone, and not among sixty"
+    assert alone.outcome == "fail" and family.outcome == "pass"
+    assert "Holm over 3 " in alone.sentence and "Holm over 63 " in family.sentence
+
+
+def test_an_old_window_holds_and_a_fresh_one_does_not(rows):
+    last = dt.date(2013, 7, 14)
+    days = dt.timedelta(RULES.window_age_max_days)
+    fresh = judge(rows, "log_loss", RULES, BUDGETS, today=last + days)
+    old = judge(rows, "log_loss", RULES, BUDGETS, today=last + days + dt.timedelta(1))
+    assert fresh.verdict == "pass" and fresh.check("window_age").outcome == "pass"
+    assert (old.verdict, old.decided_by) == ("hold", "window_age")
+    assert "ended 8 days ago; up to 7" in old.reason
+    assert [check.rule for check in old.checks] == [ORDER[0], "window_age", *ORDER[1:]]
+    with pytest.raises(GateError, match="reach to 2013-07-14 and today is 2013-07-13"):
+        judge(rows, "log_loss", RULES, BUDGETS, today=last - dt.timedelta(1))
+
+
+def test_the_verdict_says_how_dependent_days_were_taken_to_be(rows):
+    sentence = judged(rows, block_days=2, autocorrelation=0.1).check("better_than_live").sentence
+    assert "14 days, blocks of 2, autocorrelation 0.1" in sentence
+    narrow = judged(rows, autocorrelation=0.0).check("better_than_live").interval
+    wide = judged(rows, autocorrelation=0.6).check("better_than_live").interval
+    assert wide.low < narrow.low and wide.mean == narrow.mean
 
 
 def test_one_bad_day_of_a_slice_is_no_proof(rows):

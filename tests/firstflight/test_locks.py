@@ -13,7 +13,7 @@ import time
 import pytest
 
 from firstflight import files, locks
-from firstflight.errors import BusyError
+from firstflight.errors import BusyError, StorageError
 
 HOLD = """
 import sys, time
@@ -86,7 +86,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_part(ws, monkeypatch):
     path = ws.root / "x"
     files.write(path, b"old", durable=True)
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "no space")))
-    with pytest.raises(OSError):
+    with pytest.raises(StorageError, match=r"x could not be written .*free some space"):
         files.write(path, b"new", durable=True)
     assert path.read_bytes() == b"old"
     assert list(ws.temporary.iterdir()) == []

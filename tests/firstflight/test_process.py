@@ -106,6 +106,26 @@ def test_the_teams_copy_is_read_before_the_default(write, tmp_path, monkeypatch)
             ["usecases.flights.gate.confidence is 95", "from 0.5 to 0.999"],
         ),
         (
+            {"usecases__flights__gate__block_days": 0},
+            ["usecases.flights.gate.block_days is 0", "whole days, 1 or more"],
+        ),
+        (
+            {"usecases__flights__alerts__autocorrelation": 1.0},
+            ["usecases.flights.alerts.autocorrelation is 1.0", "a number from 0 to 0.9"],
+        ),
+        (
+            {"usecases__flights__gate__window_age_max_days": None},
+            ["usecases.flights.gate.window_age_max_days is missing", "whole days, 1 or more"],
+        ),
+        (
+            {"usecases__flights__rollout__error_max": 0.5},
+            ["usecases.flights.rollout.error_max is 0.5", "a share from 0.001 to 0.2"],
+        ),
+        (
+            {"usecases__flights__rollout__shadow__undecided": "promote"},
+            ["usecases.flights.rollout.shadow.undecided is 'promote'", '"abort", "continue"'],
+        ),
+        (
             {"usecases__flights__gate__calibration_max": float("nan")},
             ["usecases.flights.gate.calibration_max is nan", "a number above 0"],
         ),

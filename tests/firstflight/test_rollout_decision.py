@@ -16,12 +16,12 @@ KEY = ("date", "carrier", "flight", "origin")
 
 def rules(mode, **changes):
     """Return the default rules with changes to one stage, and small enough for these frames."""
-    small = {"min_labels": 500, "min_days": 7, "max_days": 28, "min_coverage": 0.9}
+    small = {"min_labels": 500, "min_days": 7, "max_days": 14, "min_coverage": 0.9}
     stage = getattr(DEFAULT, mode).model_copy(update=small | changes)
-    return DEFAULT.model_copy(update={mode: stage, "bootstrap": 500})
+    return DEFAULT.model_copy(update={mode: stage, "bootstrap": 300})
 
 
-def flights(n_days=14, a_day=300, seed=0):
+def flights(n_days=14, a_day=900, seed=0):
     rng = np.random.default_rng(seed)
     day = np.repeat(np.arange(n_days), a_day)
     chance = np.clip(0.25 + 0.1 * rng.normal(size=n_days)[day] + 0.1 * rng.normal(size=day.size),
@@ -72,22 +72,49 @@ def test_better_promotes_and_worse_aborts(mode):
     assert promote.decision == "promote" and promote.interval.high < 0
     assert abort.decision == "abort" and abort.interval.low > 0
     assert promote.coverage == 1 and promote.n_days == 14
-    assert promote.n_labels == (4200 if mode == "shadow" else 840)
+    assert promote.n_labels == (12600 if mode == "shadow" else 2520)
+    assert (promote.outcome, abort.outcome) == ("better", "worse")
+    assert promote.look_day == 14 and promote.boundary == promote.interval.critical
+    assert promote.interval.confidence == pytest.approx(0.9), "5% on either side"
 
 
 @MODES
 def test_a_tie_continues_and_ends_at_max_days(mode):
     tie = log(flights(), mode, "same", noise=0.02)
-    waiting = decided(tie, mode, promote_below=0.0)
-    assert waiting.decision == "continue" and "not proven yet" in waiting.reason
+    waiting = decided(tie, mode, promote_below=0.0, max_days=15)
+    assert (waiting.decision, waiting.outcome) == ("continue", "waiting")
+    assert "on day 14 of 15" in waiting.reason and "not proven yet" in waiting.reason
     assert waiting.interval.low < 0 < waiting.interval.high
     over = decided(tie, mode, promote_below=0.0, max_days=14)
-    assert over.decision == "abort" and "nothing is proven after 14 days" in over.reason
+    assert (over.decision, over.outcome) == ("abort", "undecided")
+    assert "these were all its days" in over.reason
+    kept = decided(tie, mode, promote_below=0.0, max_days=14, undecided="continue")
+    assert (kept.decision, kept.outcome) == ("continue", "undecided")
+
+
+@MODES
+def test_days_after_the_last_change_no_decision(mode):
+    tie = log(flights(12), mode, "same", noise=0.02)
+    later = log(flights(16, seed=3), mode, "worse")
+    longer = pd.concat([tie, later[later["date"] > tie["date"].max()]])
+    changes = {"max_days": 12, "promote_below": 0.0}
+    assert decided(longer, mode, **changes).interval == decided(tie, mode, **changes).interval
+    assert decided(longer, mode, max_days=16, promote_below=0.0).n_days == 16, "the control"
+
+
+def test_the_boundary_falls_from_day_to_day_and_is_above_that_of_one_look():
+    good = log(flights(), "shadow")
+    seen = [decided(good, "shadow", due=dt.date(2013, 7, 14 + day)) for day in range(5, 15)]
+    assert [look.look_day for look in seen] == [None, None, *range(7, 15)]
+    assert seen[0].boundary is None and seen[0].interval is not None
+    limits = [look.boundary for look in seen[2:]]
+    assert limits[0] > limits[4] > limits[-1] > 2
+    assert [look.decision for look in seen[:2]] == ["continue"] * 2
 
 
 def test_a_canary_may_be_promoted_when_it_does_no_harm():
     tie = log(flights(), "canary", "same")
-    assert decided(tie, "canary", promote_below=0.0).decision == "continue"
+    assert decided(tie, "canary", promote_below=0.0).decision == "abort", "after all its days"
     assert decided(tie, "canary", promote_below=0.2).decision == "promote"
     harm = log(flights(), "canary", "worse")
     assert decided(harm, "canary", promote_below=5.0).decision == "abort", "shown harm is harm"
@@ -173,7 +200,7 @@ def test_rows_that_cannot_be_decided_on_are_a_sentence(mode, spoil, said):
 
 
 def test_a_canary_with_two_answers_to_one_request_is_refused():
-    with pytest.raises(RolloutError, match="4200 requests of the canary have an answer of both"):
+    with pytest.raises(RolloutError, match="12600 requests of the canary have an answer of both"):
         decided(log(flights(), "shadow"), "canary")
 
 

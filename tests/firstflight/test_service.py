@@ -30,8 +30,8 @@ from firstflight import (
     train,
 )
 from firstflight import drops as d
+from firstflight.answering import REPLAY_HEADER, Held, follow, share_of
 from firstflight.release import as_json_rows
-from firstflight.service import REPLAY_HEADER, Held, close_last_lines, follow, make, share_of
 from firstflight.usecases.flights import usecase
 from firstflight.workspace import PROJECT, Workspace, configure
 
@@ -413,39 +413,6 @@ def test_the_log_survives_a_killed_worker(server, rows):
     logged = predictions.read(usecase, day, day)
     said = pd.concat([answers, later])["prediction"].sort_values().to_numpy()
     assert (logged["prediction"].sort_values().to_numpy() == said).all()
-
-
-def test_a_whole_last_line_is_left_alone(shop):
-    path = shop.predictions / NAME / "predictions" / "data" / "data.9.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for content in (b"", b'{"date": "2013-01-01"}\n'):
-        path.write_bytes(content)
-        close_last_lines(NAME)
-        assert path.read_bytes() == content
-    path.write_bytes(b'{"da')
-    close_last_lines(NAME)
-    assert path.read_bytes() == b'{"da\n'
-    path.unlink()
-
-
-def test_a_full_disk_is_counted_and_stops_no_answer(shop, rows, tmp_path):
-    """In this process: the file of the log is one to which nothing can be written."""
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("this system has no /dev/full")
-    service = make(NAME).inner()
-    records = usecase.requests(operations.landed(usecase), DAY, DAY).head(3)
-    records = records.assign(role="replay", prediction=0.5)
-    folder = shop.predictions / NAME / "predictions" / "data"
-    folder.mkdir(parents=True, exist_ok=True)
-    broken = folder / "data.0.log"
-    broken.symlink_to(full)
-    try:
-        service._log(records)
-        service._log(records)
-    finally:
-        broken.unlink()
-    assert service.log_failures > 0 and service.answered == 6
 
 
 # --- the Bento ----------------------------------------------------------------------------------

@@ -3,12 +3,15 @@
 import datetime as dt
 import json
 import shutil
+import signal
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 
 from firstflight import drops as d
-from firstflight import snapshot, state, train
+from firstflight import locks, snapshot, state, train
 from firstflight.errors import ClockError, ReleaseError, SnapshotError, StateError
 from firstflight.usecases.flights import usecase
 from firstflight.workspace import PROJECT
@@ -65,6 +68,87 @@ def test_altered_state_is_refused(ws):
         state.Store("flights", 1, 0).at(D(2013, 4, 1))
 
 
+@pytest.mark.parametrize(
+    "damage", [b"{", b"\xff", b"", b"[]"], ids=["half", "no text", "empty", "other"]
+)
+def test_damaged_state_is_mended_by_publishing_the_day_again(ws, damage):
+    state.publish(usecase, APRIL, 1, D(2013, 4, 1), D(2013, 4, 1))
+    path = state.state_file("flights", 1, D(2013, 4, 1))
+    whole = path.read_bytes()
+    path.write_bytes(damage)
+    with pytest.raises(StateError, match="publish the day's state again"):
+        state.Store("flights", 1, 0).at(D(2013, 4, 1))
+    state.publish(usecase, APRIL, 1, D(2013, 4, 1), D(2013, 4, 1))
+    assert path.read_bytes() == whole
+    assert state.Store("flights", 1, 0).at(D(2013, 4, 1)) is not None
+
+
+def test_a_file_that_is_no_state_is_not_taken_for_one(ws):
+    state.publish(usecase, APRIL, 1, D(2013, 4, 1), D(2013, 4, 1))
+    folder = state.state_file("flights", 1, D(2013, 4, 1)).parent
+    (folder / "notes.json").write_text("{}")
+    assert state.newest("flights", 1, D(2013, 4, 1)) == D(2013, 4, 1)
+
+
+KILLED = """
+import pathlib, signal, sys
+import datetime as dt
+from firstflight import drops, snapshot, state, workspace
+from firstflight.usecases.flights import usecase
+what, dies_at = sys.argv[1], int(sys.argv[2])
+real, done = pathlib.Path.replace, []
+def counted(source, target):
+    if pathlib.Path(target).is_relative_to(getattr(workspace.current(), what)):
+        if len(done) == dies_at:
+            signal.raise_signal(signal.SIGKILL)
+        done.append(target)
+    return real(source, target)
+pathlib.Path.replace = counted
+known = drops.Drops(workspace.PROJECT / "data", usecase.sources, dt.date(2013, 4, 1))
+if what == "snapshots":
+    snapshot.take(usecase, known, dt.date(2013, 1, 1), dt.date(2013, 1, 10), 1)
+else:
+    state.publish(usecase, known, 1, dt.date(2013, 3, 30), dt.date(2013, 4, 1))
+"""
+
+
+@pytest.mark.parametrize(("what", "dies_at"), [("snapshots", 0), ("state", 0), ("state", 2)])
+def test_a_kill_leaves_nothing_half_and_no_temporary_file(ws, what, dies_at):
+    killed = subprocess.run([sys.executable, "-c", KILLED, what, str(dies_at)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list(ws.temporary.iterdir())  # the control: it was in the middle
+    if what == "snapshots":
+        taken = snapshot.take(usecase, APRIL, D(2013, 1, 1), D(2013, 1, 10), 1)
+        assert [path.name for path in ws.snapshots.iterdir()] == [taken.digest]
+    else:
+        state.publish(usecase, APRIL, 1, D(2013, 3, 30), D(2013, 4, 1))
+        days = state.state_file("flights", 1, D(2013, 4, 1)).parent
+        assert len(list(days.iterdir())) == 3
+    assert list(ws.temporary.iterdir()) == []
+
+
+FULL = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+"""
+
+
+@pytest.mark.parametrize("what", ["snapshots", "state"])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(ws, what):
+    with locks.writing("a first use"):  # the lock's own small files are there already
+        pass
+    done = subprocess.run(
+        [sys.executable, "-c", FULL + KILLED, what, "-1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = done.stderr.splitlines()[-1]
+    assert "StorageError" in last and "free some space, then run the command again" in last
+    assert not [p for p in (ws.root / what).rglob("*") if p.is_file()]
+    assert list(ws.temporary.iterdir()) == []
+
+
 def test_a_snapshot_is_named_by_its_content(ws):
     first = snapshot.take(usecase, APRIL, D(2013, 1, 1), D(2013, 1, 20), 1)
     again = snapshot.take(usecase, APRIL, D(2013, 1, 1), D(2013, 1, 20), 1)
@@ -74,7 +158,8 @@ def test_a_snapshot_is_named_by_its_content(ws):
         snapshot.take(usecase, APRIL, D(2013, 1, 1), D(2013, 1, 20), 2).digest,
     }
     assert first.digest not in others and len(others) == 2
-    assert not list(ws.snapshots.glob(".part-*"))
+    assert not list(ws.temporary.iterdir())
+    assert len(list(ws.snapshots.iterdir())) == 3
     features, label, requests = first.training_rows(usecase)
     assert len(features) == len(label) == len(requests) == first.manifest["rows"]["labels"]
     assert list(features.columns) == list(usecase.features[1].columns)
@@ -95,6 +180,31 @@ def test_a_changed_or_missing_snapshot_is_refused(ws):
     shutil.rmtree(where)
     with pytest.raises(SnapshotError, match="is missing"):
         snapshot.load(taken.digest)
+
+
+DAMAGE = {
+    "labels are gone": lambda where: (where / "labels.parquet").unlink(),
+    "state was altered": lambda where: (where / "state.parquet").write_bytes(b"x"),
+    "manifest is gone": lambda where: (where / "manifest.json").unlink(),
+    "manifest was altered": lambda where: (where / "manifest.json").write_text("{}"),
+    "a folder in its place": lambda where: (
+        (where / "labels.parquet").unlink(),
+        (where / "labels.parquet").mkdir(),
+    ),
+    "all but the folder is gone": lambda where: [path.unlink() for path in where.iterdir()],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=list(DAMAGE))
+def test_a_damaged_snapshot_is_taken_again_as_its_message_says(ws, damage):
+    days = D(2013, 1, 1), D(2013, 1, 10)
+    taken = snapshot.take(usecase, APRIL, *days, 1)
+    damage(snapshot.folder(taken.digest))
+    with pytest.raises(SnapshotError, match=r"take the snapshot again from the same drops\.$"):
+        snapshot.load(taken.digest)
+    assert snapshot.take(usecase, APRIL, *days, 1).digest == taken.digest
+    assert snapshot.load(taken.digest).labels.equals(taken.labels)
+    assert not list(ws.temporary.iterdir())
 
 
 def test_a_snapshot_ends_before_today(ws):

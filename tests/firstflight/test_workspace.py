@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from firstflight import clock
+from firstflight.errors import ClockError
 from firstflight.workspace import PROJECT, Workspace, current
 
 PLAIN_MLFLOW = """
@@ -56,6 +57,26 @@ def test_the_clock_is_set_in_the_workspace_else_it_is_today(ws):
     with pytest.raises(ValueError, match="April"):
         clock.set_today("1 April")
     assert clock.today() == dt.date(2013, 4, 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b"[]", b"null", b'{"today": null}', b'{"today": "soon"}', b'{"day": 1}'],
+)
+def test_a_damaged_clock_is_one_sentence_and_its_advice_mends_it(ws, content):
+    ws.clock_file.write_bytes(content)
+    with pytest.raises(ClockError, match=r"does not hold a day: set it again with `firstflight"):
+        clock.today()
+    clock.set_today("2013-04-01")
+    assert clock.today() == dt.date(2013, 4, 1)
+    ws.clock_file.write_bytes(content)
+    ws.clock_file.unlink()
+    assert clock.today() == dt.date.today()
+
+
+def test_the_clock_may_be_set_back(ws):
+    clock.set_today("2013-10-01")
+    assert clock.set_today("2013-09-01") == clock.today()
 
 
 def test_the_path_never_imports_the_classroom():

@@ -7,24 +7,26 @@ kind of model. What the two share is imported, so a change of it is a change of 
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
 
 from firstflight.drops import Drops
 from firstflight.state import States, by_date
-from firstflight.usecase import FeatureSet, Lookup, UseCase
+from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, table
 from firstflight.usecases import flights
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 STATE = "route_air_7d"
 STATE_DAYS = 7
 STATE_MIN_FLIGHTS = 2  # one flight's headwind is not a route's
 
 
-def route(rows: pd.DataFrame) -> pd.Series:
+def route(rows: Columns) -> Any:
     """Return origin and destination as one key, such as ``"JFK-LAX"``."""
     return rows["origin"].astype(object) + "-" + rows["dest"].astype(object)
 
@@ -46,15 +48,15 @@ def trailing_air_time(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFram
     days = pd.date_range(first, end, unit="s", name="date")
     window = by_day.reindex(days).fillna(0).rolling(STATE_DAYS, min_periods=1).sum().shift(1)
     mean = window["sum"] / window["count"].where(window["count"] >= STATE_MIN_FLIGHTS)
-    table = mean.loc[pd.Timestamp(start) :].stack().rename("value").dropna().reset_index()
-    return table.assign(column=STATE)[["date", "column", "key", "value"]]
+    means = mean.loc[pd.Timestamp(start) :].stack().rename("value").dropna().reset_index()
+    return means.assign(column=STATE)[["date", "column", "key", "value"]]
 
 
-def build(requests: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
+def build(requests: Columns, lookup: Lookup) -> Any:
     """Return the features: what the request says, and the route's mean of the last week."""
     features = flights.schedule_and_weather(requests)
     features[STATE] = lookup(STATE, requests["date"], route(requests))
-    return features
+    return table(requests, features)
 
 
 def labels(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
@@ -84,6 +86,9 @@ def naive(drops: Drops, requests: pd.DataFrame) -> np.ndarray:
 
 def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
     """Return small boosted trees on the columns as the first use case encodes them."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.pipeline import make_pipeline
+
     encode = flights.hist_gradient_boosting(features)[0]
     trees = HistGradientBoostingRegressor(
         max_iter=80,

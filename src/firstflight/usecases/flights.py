@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from firstflight.drops import Drops
-from firstflight.usecase import FeatureSet, Lookup, UseCase
+from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, days, table
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
+
+if TYPE_CHECKING:  # recipes import what they need: who asks for the contract alone pays for none
+    from sklearn.pipeline import Pipeline
 
 LATE_MINUTES = 15  # the US Department of Transportation's definition of a late arrival
 LEAD_HOURS = 2  # predictions are asked this long before the scheduled departure
@@ -26,6 +23,7 @@ WEATHER_LAG = LEAD_HOURS + 1  # the row of hour h is complete at h:51, so h - 2 
 STATE_DAYS = 7
 STATE_MIN_FLIGHTS = 5
 NAIVE_DAYS = 28
+THURSDAY = 3  # the weekday of 1970-01-01, from which numpy counts days; Monday is 0
 
 KEY = ("date", "carrier", "flight", "origin")
 WEATHER_FIELDS = ("temp", "humid", "wind_speed", "precip_3h", "visib", "pressure")
@@ -108,30 +106,31 @@ def trailing_late_rate(drops: Drops, start: dt.date, end: dt.date, lag: int) -> 
     first = start - dt.timedelta(days=STATE_DAYS + lag)
     flown = drops.read("flights", first, end, lookback=True).dropna(subset="arr_delay")
     flown = flown.assign(late=flown["arr_delay"] >= LATE_MINUTES)
-    days = pd.date_range(first, end, unit="s")
+    calendar = pd.date_range(first, end, unit="s")
     parts = []
     for entity in ("origin", "carrier"):
         by_day = flown.groupby(["date", entity])["late"].agg(["sum", "count"]).unstack(entity)
-        window = by_day.reindex(days).fillna(0).rolling(STATE_DAYS, min_periods=1).sum().shift(lag)
+        window = (
+            by_day.reindex(calendar).fillna(0).rolling(STATE_DAYS, min_periods=1).sum().shift(lag)
+        )
         rate = window["sum"] / window["count"].where(window["count"] >= STATE_MIN_FLIGHTS)
-        table = rate.loc[pd.Timestamp(start) :].rename_axis(index="date", columns="key")
-        parts.append(table.stack().rename("value").reset_index().assign(column=entity))
+        by_key = rate.loc[pd.Timestamp(start) :].rename_axis(index="date", columns="key")
+        parts.append(by_key.stack().rename("value").reset_index().assign(column=entity))
     return pd.concat(parts, ignore_index=True)[["date", "column", "key", "value"]].dropna()
 
 
-def schedule_and_weather(requests: pd.DataFrame) -> pd.DataFrame:
-    """Return the features that need nothing but the request itself."""
+def schedule_and_weather(requests: Columns) -> dict[str, Any]:
+    """Return the columns of the features that need nothing but the request itself."""
     minutes = requests["sched_dep_time"] // 100 * 60 + requests["sched_dep_time"] % 100
-    features = pd.DataFrame(
-        {
-            "origin": requests["origin"].astype(object),
-            "carrier": requests["carrier"].astype(object),
-            "distance": requests["distance"].astype(float),
-            "sched_hour": minutes / 60,
-            "dow": pd.to_datetime(requests["date"]).dt.dayofweek.astype(float),
-            "n_sched_hour": requests["n_sched_hour"].astype(float),
-        }
-    )
+    weekday = (days(requests["date"]).astype(int) + THURSDAY) % 7
+    features = {
+        "origin": requests["origin"].astype(object),
+        "carrier": requests["carrier"].astype(object),
+        "distance": requests["distance"].astype(float),
+        "sched_hour": minutes / 60,
+        "dow": weekday.astype(float),
+        "n_sched_hour": requests["n_sched_hour"].astype(float),
+    }
     for name in WEATHER_FIELDS:
         features[name] = requests[name].astype(float)
     return features
@@ -142,15 +141,15 @@ def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
     columns = {f"origin_late_7d{suffix}": "origin", f"carrier_late_7d{suffix}": "carrier"}
 
     def compute_state(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
-        table = trailing_late_rate(drops, start, end, lag)
+        rates = trailing_late_rate(drops, start, end, lag)
         names = {entity: column for column, entity in columns.items()}
-        return table.assign(column=table["column"].map(names))
+        return rates.assign(column=rates["column"].map(names))
 
-    def build(requests: pd.DataFrame, lookup: Lookup) -> pd.DataFrame:
+    def build(requests: Columns, lookup: Lookup) -> Any:
         features = schedule_and_weather(requests)
         for column, entity in columns.items():
             features[column] = lookup(column, requests["date"], requests[entity])
-        return features
+        return table(requests, features)
 
     plain = ("origin", "carrier", "distance", "sched_hour", "dow", "n_sched_hour", *WEATHER_FIELDS)
     return FeatureSet(
@@ -173,6 +172,12 @@ def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
 
 def logistic_regression(features: FeatureSet) -> Pipeline:
     """Return a plain first model: one-hot categories, scaled numbers, medians for the missing."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
     numbers = [c for c in features.columns if c not in features.categorical]
     return make_pipeline(
         make_column_transformer(
@@ -185,6 +190,11 @@ def logistic_regression(features: FeatureSet) -> Pipeline:
 
 def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
     """Return small boosted trees; they keep missing values as they are."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
     numbers = [c for c in features.columns if c not in features.categorical]
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
     return make_pipeline(
@@ -234,8 +244,8 @@ def naive(drops: Drops, requests: pd.DataFrame) -> np.ndarray:
     first, last = dates.min().date(), dates.max().date()
     known = labels(drops, first - dt.timedelta(days=NAIVE_DAYS), last)
     by_day = known.groupby("date")["label"].agg(["sum", "count"])
-    days = pd.date_range(first - dt.timedelta(days=NAIVE_DAYS), last, unit="s")
-    window = by_day.reindex(days).fillna(0).rolling(NAIVE_DAYS, min_periods=1).sum().shift(1)
+    calendar = pd.date_range(first - dt.timedelta(days=NAIVE_DAYS), last, unit="s")
+    window = by_day.reindex(calendar).fillna(0).rolling(NAIVE_DAYS, min_periods=1).sum().shift(1)
     return dates.map(window["sum"] / window["count"]).to_numpy(dtype=float)
 
 

@@ -1,0 +1,1 @@
+"""How fast the service is beside others, and how the path grows: ``python -m benchmarks``."""

@@ -1,0 +1,117 @@
+"""Callers that cost little: the load and the service share the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+HEADERS = "content-type: application/json\r\nx-firstflight-replay: bench\r\n"
+
+
+@dataclass
+class Outcome:
+    """What callers saw.
+
+    Attributes
+    ----------
+    ms : list of float
+        Milliseconds from the request to the last byte of each answer.
+    statuses : dict of int to int
+        Answers per status; 0 stands for a connection that ended without one.
+    seconds : float
+        From the first request to the last answer.
+    """
+
+    ms: list[float] = field(default_factory=list)
+    statuses: dict[int, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def p50(self) -> float:
+        """Median, milliseconds."""
+        return statistics.median(self.ms)
+
+    @property
+    def p99(self) -> float:
+        """The 99th percentile, milliseconds."""
+        return sorted(self.ms)[min(len(self.ms) - 1, int(len(self.ms) * 0.99))]
+
+    @property
+    def per_second(self) -> float:
+        """Answers a second."""
+        return len(self.ms) / self.seconds
+
+
+class Caller:
+    """One connection that is kept open."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.reader: asyncio.StreamReader | None = None
+        self.writer: asyncio.StreamWriter | None = None
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Send one body, and return status and content of the answer."""
+        if self.writer is None:
+            self.reader, self.writer = await asyncio.open_connection(
+                "127.0.0.1", self.port, limit=1 << 26
+            )
+        assert self.reader is not None
+        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\n{HEADERS}"
+        self.writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        lines = (await self.reader.readuntil(b"\r\n\r\n")).lower()
+        status = int(lines.split(b" ", 2)[1])
+        at = lines.find(b"content-length:")
+        if at >= 0:
+            length = int(lines[at + 15 : lines.find(b"\r", at)])
+            content = await self.reader.readexactly(length)
+        else:
+            content = b""
+            while (size := int(await self.reader.readline(), 16)) > 0:
+                content += await self.reader.readexactly(size)
+                await self.reader.readline()
+            await self.reader.readline()
+        if b"connection: close" in lines:
+            await self.close()
+        return status, content
+
+    async def close(self) -> None:
+        """End the connection."""
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None
+
+
+def one_after_the_other(port: int, path: str, bodies: Sequence[bytes]) -> Outcome:
+    """Send the bodies over one connection, each when the one before it was answered."""
+    return together(port, path, bodies, callers=1)
+
+
+def together(port: int, path: str, bodies: Sequence[bytes], callers: int) -> Outcome:
+    """Send the bodies by `callers` callers at once, each asking again when it was answered."""
+    return asyncio.run(_together(port, path, bodies, callers))
+
+
+async def _together(port: int, path: str, bodies: Sequence[bytes], callers: int) -> Outcome:
+    outcome, left = Outcome(), iter(bodies)
+
+    async def ask() -> None:
+        caller = Caller(port)
+        for body in left:
+            begun = time.perf_counter()
+            try:
+                status, _ = await caller.post(path, body)
+            except (OSError, asyncio.IncompleteReadError):
+                status = 0
+                await caller.close()
+            outcome.ms.append(1000 * (time.perf_counter() - begun))
+            outcome.statuses[status] = outcome.statuses.get(status, 0) + 1
+        await caller.close()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(ask() for _ in range(callers)))
+    outcome.seconds = time.perf_counter() - begun
+    return outcome
