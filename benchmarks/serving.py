@@ -41,7 +41,7 @@ def measure(server: Server, *, size: int = 1, short: bool = False) -> Row:
     single, batch = shop.bodies(n), shop.batch(1000)
     one = callers.one_after_the_other(server.port, "/predict", single)
     many = callers.one_after_the_other(server.port, "/predict_batch", [batch] * 5)
-    crowd = callers.together(server.port, "/predict", shop.bodies(5 * n), CALLERS)
+    crowd = callers.together(server.port, "/predict", shop.bodies(2 * n), CALLERS)
     for outcome in (one, many, crowd):
         assert set(outcome.statuses) == {200}, (server.name, outcome.statuses)
     return {

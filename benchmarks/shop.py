@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from pathlib import Path
 
-from firstflight import clock, deployments, operations, registry, snapshot, state, train
+from firstflight import clock, deployments, history, operations, registry, snapshot, state, train
 from firstflight import drops as upstream
 from firstflight import usecase as usecases
 from firstflight.release import as_json_rows
@@ -39,11 +39,12 @@ def prepare(root: Path) -> Workspace:
     return ws
 
 
-def switch(live: str, candidate: str | None = None, mode: registry.Mode = "off") -> None:
+def switch(live: str, candidate: str | None = None, mode: history.Mode = "off") -> None:
     """Let the registry say which releases serve."""
     after = {"live": live, "candidate": candidate, "previous": None}
+    action = "promote" if mode == "off" else mode
     deployments.change(
-        NAME, "alias", after=after, mode=mode, share=0.0, by="model_owner", reason="bench"
+        NAME, action, after=after, mode=mode, share=0.0, by="model_owner", reason="bench"
     )
 
 

@@ -46,8 +46,9 @@ INTRODUCTION = {
     "Wanted: 0.93 to 0.97. The last rows are real days.",
     "rollout": "Share of candidates exactly at the limit (in a canary the margin for promoting, "
     "0 for aborting) that are decided on wrongly over a stage. Wanted: at most 0.05 each.",
-    "power": "Promotion under daily looks, by how much the candidate is better. Days of None: not "
-    "within the stage.",
+    "power": "Decisions under daily looks, by how much the candidate is better; - is not within "
+    "the stage. In a canary a candidate that is better by 0 is inside the margin; promoting it is "
+    "right.",
     "gate": "Equal models (candidate and live swapped on spells of days) on real windows.",
 }
 
@@ -79,7 +80,11 @@ def scored(name: str) -> pd.DataFrame:
 def table(frame: pd.DataFrame, index: bool) -> str:
     """Return a frame as a Markdown table."""
     frame = frame.reset_index(names="") if index else frame
-    text = frame.map(lambda v: f"{v:.3f}".rstrip("0").rstrip(".") if isinstance(v, float) else v)
+    text = frame.map(
+        lambda v: (
+            (f"{v:.3f}".rstrip("0").rstrip(".") if v == v else "-") if isinstance(v, float) else v
+        )
+    )
     lines = [[str(c) for c in text.columns], ["---"] * len(text.columns)]
     lines += [[str(v) for v in row] for row in text.to_numpy()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -17,7 +17,7 @@ ws = begin("09")
 show_map("09")
 
 # %% [markdown]
-# It is 5 August and version 2 is live. The pipeline of lesson 03 lands the drops and publishes feature state every day. Here are its two
+# It is 15 August and version 2 is live. The pipeline of lesson 03 lands the drops and publishes feature state every day. Here are its two
 # steps without the orchestrator, so that the weeks go by faster. Note the list `publish`: it says which feature versions get state.
 
 # %%
@@ -30,7 +30,7 @@ from firstflight import drops as upstream
 from firstflight import usecase as usecases
 from firstflight.workspace import PROJECT
 
-clock.set_today("2013-08-05")
+clock.set_today("2013-08-15")
 flights = usecases.get("flights")
 rules = process.load().usecase("flights")
 service = servers.service()
@@ -48,10 +48,10 @@ def play(start, end):
     print(f"without feature state: {sent.without_state}")
 
 
-play(date(2013, 8, 5), date(2013, 9, 30))
+play(date(2013, 8, 15), date(2013, 9, 30))
 
 # %% [markdown]
-# Eight weeks, no trouble. But somebody reads the drift report.
+# Six weeks, no trouble. But somebody reads the drift report.
 
 # %%
 seen = operations.monitor_week(flights, operations.landed(flights), date(2013, 9, 15))

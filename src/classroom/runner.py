@@ -160,7 +160,7 @@ def run(
             workspaces.prepare(ws)
             return _run(ws, paths, root, report)
         except OSError as error:
-            raise RunError(_no_room(error)) from None
+            raise RunError(f"The course stopped: {_no_room(error, ws.root)}") from None
 
 
 def _run(
@@ -175,20 +175,20 @@ def _run(
                 figures.append(_run_one(ws, path))
                 _write_figures(ws, paths[0].parent.name, figures)
             except (OSError, StorageError) as error:
-                raise RunError(f"Lesson {path.stem} stopped: {_no_room(error)}") from None
+                kept = workspaces.executed(ws) / path.parent.name / path.name
+                raise RunError(f"Lesson {path.stem} stopped: {_no_room(error, kept)}") from None
             if report is not None:
                 report(figures[-1])
     return figures
 
 
-def _no_room(error: Exception) -> str:
+def _no_room(error: Exception, where: Path) -> str:
     """Return one sentence for what the disk refused."""
     if not isinstance(error, OSError):
         return str(error)
-    where = f"{error.filename} could not be written" if error.filename else "a file was refused"
     return (
-        f"{where} ({error.strerror or error}): free some disk space, or give --workspace a folder "
-        "with room, and run the course again."
+        f"{error.filename or where} could not be written ({error.strerror or error}): free some "
+        "disk space, or give --workspace a folder with room, and run the course again."
     )
 
 

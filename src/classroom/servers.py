@@ -21,7 +21,7 @@ from classroom import setup_tools
 from classroom.errors import ServerError
 from classroom.memory import tree_mb
 from classroom.workspaces import headless
-from firstflight.workspace import PROJECT, current, for_child, make, no_foreign_settings
+from firstflight.workspace import PROJECT, for_child, make, no_foreign_settings
 
 GUARD = Path(__file__).with_name("guard.py")
 
@@ -234,18 +234,10 @@ def mlflow(port: int | None = None) -> Server:
 
     One worker and no job runner: the default is 15 processes and 1.6 GB.
     """
-    ws = current()
+    ws = make()
     return start(
         "mlflow",
-        [
-            *(sys.executable, "-m", "mlflow", "server"),
-            *("--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
-            *("--backend-store-uri", ws.tracking_uri),
-            *("--default-artifact-root", ws.artifacts.as_uri(), "--no-serve-artifacts"),
-            # Its own names. The defaults take the pages of every program of this machine.
-            *("--allowed-hosts", "localhost:{port},127.0.0.1:{port}"),
-            *("--cors-allowed-origins", "http://localhost:{port},http://127.0.0.1:{port}"),
-        ],
+        [sys.executable, "-m", "classroom.own_pages", "mlflow", "{port}"],
         ready="/health",
         env={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         port=port,
@@ -279,7 +271,7 @@ def prefect(port: int | None = None) -> Server:
     server = start(
         "prefect",
         # With its services: one of them writes down the task runs that its pages show.
-        [sys.executable, "-m", "classroom.flow_server", "{port}"],
+        [sys.executable, "-m", "classroom.own_pages", "prefect", "{port}"],
         ready=f"{base}/api/health",
         env={
             "PREFECT_SERVER_API_BASE_PATH": f"{base}/api",

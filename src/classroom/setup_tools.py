@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from classroom.errors import SetupError
+from firstflight import files
 from firstflight.workspace import PROJECT, Workspace, for_child
 
 TEMPLATES = PROJECT / ".setup"
@@ -86,8 +87,7 @@ def seed(ws: Workspace, templates: Path = TEMPLATES) -> None:
         (templates / "mlflow.db", ws.database),
     ):
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(template, target)
+            files.write(target, template.read_bytes(), ws=ws)
 
 
 def _prefect_database(templates: Path) -> None:

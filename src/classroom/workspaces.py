@@ -83,12 +83,16 @@ def prepare_folder(ws: Workspace) -> None:
     WorkspaceError
         If the folder holds something else. Nothing is written then.
     """
+    _refuse_foreign(ws)
+    make(ws)
+    moves.note(ws)
+
+
+def _refuse_foreign(ws: Workspace) -> None:
     if not usable(ws.root):
         raise WorkspaceError(
             f"{ws.root} holds other files: point FIRSTFLIGHT_HOME to a new or an empty folder."
         )
-    make(ws)
-    moves.note(ws)
 
 
 def prepare(ws: Workspace) -> None:
@@ -130,7 +134,8 @@ def alone(ws: Workspace, what: str) -> Iterator[None]:
     WorkspaceError
         If another run holds it, or the folder is not one of ours.
     """
-    prepare_folder(ws)
+    _refuse_foreign(ws)
+    make(ws)
     lock = FileLock(ws.root / LOCK, timeout=0, preserve_lock_file=True, fallback_to_soft=False)
     try:
         lock.acquire()
@@ -140,6 +145,7 @@ def alone(ws: Workspace, what: str) -> Iterator[None]:
             "done, or give --workspace another folder."
         ) from None
     try:
+        moves.note(ws)
         files.write(ws.root / HOLDER, json.dumps({"pid": os.getpid(), "what": what}) + "\n", ws=ws)
         yield
     finally:

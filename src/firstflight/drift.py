@@ -1,18 +1,24 @@
-"""How far inputs and predictions are from the reference, and what the labels say: by Evidently.
+"""How far inputs and predictions are from a reference, and how good predictions are, by Evidently.
 
-Its import takes seconds, so it is imported where it is used.
+Both functions return numbers and Evidently's own run; `page` makes the run's HTML. Nothing is
+written here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
+from scipy.stats import wasserstein_distance
 
 from firstflight.contract import as_numbers
 from firstflight.process import AlertRules, Metric
+
+if TYPE_CHECKING:
+    from evidently.core.report import Snapshot
 
 PREDICTION = "prediction"
 # Rows that a drift report reads at most from each side; more cost seconds and change no verdict.
@@ -51,6 +57,36 @@ class DriftSummary(_Record):
     skipped: tuple[str, ...]
 
 
+def distance(reference: pd.Series, current: pd.Series) -> float:
+    """Return how far the numbers of a column are from a reference, as `drift_report` does.
+
+    The same score as Evidently's, in milliseconds instead of seconds: for many weeks at once. All
+    rows count, where a report reads at most `SAMPLE_ROWS` of them.
+
+    Parameters
+    ----------
+    reference, current : Series of float
+        Any lengths; missing values are left out.
+
+    Returns
+    -------
+    float
+        Wasserstein distance in standard deviations of the reference; missing if a side has no
+        value or the reference no spread.
+
+    Examples
+    --------
+    >>> reference = pd.Series([-1.0, 1.0])
+    >>> distance(reference, reference + 3)
+    3.0
+    """
+    then, now = reference.dropna(), current.dropna()
+    spread = float(np.std(then)) if len(then) else 0.0
+    if now.empty or not spread > 0:
+        return float("nan")
+    return float(wasserstein_distance(then, now) / spread)
+
+
 def drift_report(
     reference: pd.DataFrame,
     current: pd.DataFrame,
@@ -58,13 +94,12 @@ def drift_report(
     numeric: Sequence[str],
     categorical: Sequence[str],
     rules: AlertRules,
-    out_html: Path | None = None,
-) -> DriftSummary:
+) -> tuple[DriftSummary, Snapshot | None]:
     """Compare inputs and predictions with the reference, by Evidently.
 
     Numbers by the Wasserstein distance in standard deviations of the reference, categories by the
     Jensen-Shannon distance. Evidently cannot read an empty column, so a column without any value
-    on one side is skipped and named; that it is empty is for `contract_checks` to say.
+    on one side is skipped and named; that it is empty is for `contract.contract_checks` to say.
 
     Parameters
     ----------
@@ -74,10 +109,15 @@ def drift_report(
     numeric, categorical : sequence of str
         The inputs to compare.
     rules : AlertRules
-    out_html : Path, optional
-        Where to save Evidently's page (4 MB, not the same bytes twice: never commit one).
+        Has the thresholds.
+
+    Returns
+    -------
+    summary : DriftSummary
+    run : Snapshot or None
+        Evidently's own run, for `page`; None if there was nothing to compare.
     """
-    from evidently import DataDefinition, Dataset, Report
+    from evidently import DataDefinition, Dataset, Report  # its import takes seconds
     from evidently.metrics import DriftedColumnsCount, ValueDrift
 
     reference, current = (as_numbers(side, numeric) for side in (reference, current))
@@ -89,7 +129,7 @@ def drift_report(
     skipped = tuple(column for column in (*numeric, *categorical) if column not in kept)
     with_prediction = [PREDICTION] if has_values(PREDICTION) else []
     if not kept and not with_prediction:
-        return DriftSummary(columns=(), share=0.0, prediction=None, skipped=skipped)
+        return DriftSummary(columns=(), share=0.0, prediction=None, skipped=skipped), None
     strings = [column for column in kept if column in categorical]
     definition = DataDefinition(
         numerical_columns=[c for c in (*kept, *with_prediction) if c not in strings],
@@ -122,9 +162,6 @@ def drift_report(
         )
         metrics = [count, *metrics]
     run = Report(metrics).run(dataset(current), dataset(reference))
-    if out_html is not None:
-        out_html.parent.mkdir(parents=True, exist_ok=True)
-        run.save_html(str(out_html))  # given a Path, Evidently 0.7.23 saves nothing
 
     share, scores = 0.0, {}
     for result in run.dict()["metrics"]:
@@ -143,17 +180,16 @@ def drift_report(
         for column, score in scores.items()
     }
     prediction = columns.pop(PREDICTION, None)
-    return DriftSummary(
+    summary = DriftSummary(
         columns=tuple(columns.values()),
         share=round(share, 6),
         prediction=prediction,
         skipped=skipped,
     )
+    return summary, run
 
 
-def quality_report(
-    labelled: pd.DataFrame, metric: Metric, *, out_html: Path | None = None
-) -> dict[str, float]:
+def quality_report(labelled: pd.DataFrame, metric: Metric) -> tuple[dict[str, float], Snapshot]:
     """Return what Evidently measures of the predictions whose labels are in.
 
     Parameters
@@ -162,14 +198,14 @@ def quality_report(
         Columns ``prediction`` and ``label``, both complete.
     metric : {"log_loss", "mae"}
         Log loss and AUC, or mean absolute error and mean error (prediction minus label).
-    out_html : Path, optional
-        Where to save Evidently's page.
 
     Returns
     -------
-    dict of str to float
+    found : dict of str to float
         ``{"LogLoss": ..., "RocAuc": ...}`` or ``{"MAE": ..., "MeanError": ...}``; AUC only where
         both labels occur.
+    run : Snapshot
+        Evidently's own run, for `page`.
     """
     from evidently import BinaryClassification, DataDefinition, Dataset, Regression, Report
     from evidently.metrics import MAE, LogLoss, MeanError, RocAuc
@@ -184,12 +220,20 @@ def quality_report(
         definition = DataDefinition(regression=[Regression(target="label", prediction=PREDICTION)])
         measures = [MAE(), MeanError()]
     run = Report(measures).run(Dataset.from_pandas(rows, data_definition=definition), None)
-    if out_html is not None:
-        out_html.parent.mkdir(parents=True, exist_ok=True)
-        run.save_html(str(out_html))
     found = {}
     for result in run.dict()["metrics"]:
         value = result["value"]
         name = result["config"]["type"].rsplit(":", 1)[-1]
         found[name] = round(float(value["mean"] if isinstance(value, dict) else value), 6)
-    return found
+    return found, run
+
+
+def page(run: Snapshot) -> str:
+    """Return the HTML page of a run (4 MB, not the same bytes twice: never commit one).
+
+    Parameters
+    ----------
+    run : Snapshot
+        From `drift_report` or `quality_report`.
+    """
+    return str(run.get_html_str(as_iframe=False))

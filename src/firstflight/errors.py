@@ -33,6 +33,10 @@ class StateError(FirstFlightError):
     """The feature state for a feature version and date is missing, stale or altered."""
 
 
+class MonitorError(FirstFlightError):
+    """The monitor was given rows that it cannot compare."""
+
+
 class SnapshotError(FirstFlightError):
     """A training snapshot is missing or its content does not match its digest."""
 

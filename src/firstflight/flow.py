@@ -11,9 +11,6 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task
-from prefect.logging import get_run_logger
-
 from firstflight import (
     drops as upstream_drops,
 )
@@ -28,6 +25,11 @@ from firstflight import (
 )
 from firstflight import usecase as usecases
 from firstflight.errors import DropError
+
+workspace.no_foreign_settings()  # before Prefect is imported, because that is when it reads them
+
+from prefect import flow, task  # noqa: E402
+from prefect.logging import get_run_logger  # noqa: E402
 
 # For a rehearsal. A real upstream is late by hours: give `ingest` hours where it runs.
 RETRIES = 3

@@ -2,9 +2,9 @@
 
 Three questions, in this order, and one policy for who is disturbed by the answers:
 
-1. `contract.contract_checks`: are the inputs what the request contract, the reference and the
-   previous week say?
-2. `drift.drift_report`: how far are inputs and predictions from the reference? Evidently answers.
+1. `contract_checks`: are the inputs what the request contract, the reference and the previous week
+   say? It needs no label and no statistics, and it comes first: Evidently stops at an empty column.
+2. `drift_report`: how far are inputs and predictions from the reference? Evidently answers.
 3. `performance`: where labels have arrived, does the release still beat the naive guess, and is it
    calibrated? Intervals draw days, not rows.
 
@@ -17,19 +17,24 @@ and prediction drift counts only until the labels of those days are in.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict
 
-from firstflight.contract import Finding, MonitorError, contract_checks, profile
+from firstflight.contract import Finding, contract_checks, profile
 from firstflight.drift import PREDICTION, DriftSummary, drift_report, quality_report
+from firstflight.errors import MonitorError
 from firstflight.metrics import Interval, difference, interval, row_loss
 from firstflight.process import AlertRules, Metric, Severity, UseCaseRules
 from firstflight.usecase import UseCase
+
+if TYPE_CHECKING:
+    from evidently.core.report import Snapshot
 
 LEVELS: tuple[Severity, ...] = ("page", "ticket", "diagnosis")
 
@@ -200,6 +205,22 @@ def alerts(
     return sorted(made, key=lambda alert: LEVELS.index(alert.level))
 
 
+@dataclass(frozen=True)
+class Watched:
+    """What `weekly` returns.
+
+    Attributes
+    ----------
+    result : MonitorResult
+        The answers.
+    runs : mapping of str to Snapshot
+        Evidently's runs by name (``"drift"``, ``"quality"``), for `firstflight.drift.page`.
+    """
+
+    result: MonitorResult
+    runs: Mapping[str, Snapshot]
+
+
 def weekly(
     current: pd.DataFrame,
     previous: pd.DataFrame | None,
@@ -211,34 +232,35 @@ def weekly(
     max_age_days: int,
     joined: pd.DataFrame | None = None,
     naive: ArrayLike | None = None,
-    pages: Path | None = None,
-    name: str | None = None,
-) -> MonitorResult:
-    """Ask the three questions of one week of one release, and return the answers.
-
-    Nothing is written but Evidently's own pages, and those only where `pages` says.
+    found: Sequence[Finding] = (),
+) -> Watched:
+    """Ask the three questions about one week of one release.
 
     Parameters
     ----------
     current : DataFrame
-        The week's requests and features (see `inputs`) with ``prediction``, and ``state_age_days``
-        where it is known.
+        The week's requests and features (see `contract.inputs`) with ``prediction``, and
+        ``state_age_days`` where it is known.
     previous : DataFrame or None
         The same of the last week that broke no promise.
     reference : DataFrame
         The release's reference sample: features and ``prediction``.
-    usecase, feature_version
+    usecase : UseCase
+        Of the release.
+    feature_version : int
         Of the release.
     rules : UseCaseRules
         The team's decisions.
     max_age_days : int
         How old the state behind an answer may be.
-    joined, naive : DataFrame and array_like, optional
+    joined, naive : DataFrame and array_like of shape (n_rows,), optional
         As in `labelled_window`; both or neither.
-    pages : Path, optional
-        The folder for Evidently's pages, ``<name>-<last day>-drift.html`` and ``-quality.html``.
-    name : str, optional
-        Names the result and the pages; the use case's name if not given.
+    found : sequence of Finding, optional
+        What was found of the same week elsewhere: of traffic and outcomes (`firstflight.contract`).
+
+    Returns
+    -------
+    Watched
 
     Raises
     ------
@@ -252,33 +274,27 @@ def weekly(
         )
     expected = profile(reference, usecase, feature_version)
     findings = contract_checks(current, expected, previous, rules.alerts, max_age_days=max_age_days)
+    findings += found
     day = pd.to_datetime(current["date"])
     first_day, last_day = day.min().date(), day.max().date()
-    name = name or usecase.name
-
-    def page(what: str) -> Path | None:
-        return None if pages is None else pages / f"{name}-{last_day}-{what}.html"
-
-    drift = drift_report(
+    drift, run = drift_report(
         reference,
         current,
         numeric=expected.numeric,
         categorical=expected.categorical,
         rules=rules.alerts,
-        out_html=page("drift"),
     )
-    judged, quality = None, {}
+    runs: dict[str, Snapshot] = {} if run is None else {"drift": run}
+    judged: Performance | None = None
+    quality: dict[str, float] = {}
     if joined is not None and naive is not None:
         judged = performance(joined, naive, rules.alerts, rules.metric)
         if judged is not None:
-            quality = quality_report(
-                labelled_window(joined, naive, rules.alerts),
-                rules.metric,
-                out_html=page("quality"),
-            )
+            labelled = labelled_window(joined, naive, rules.alerts)
+            quality, runs["quality"] = quality_report(labelled, rules.metric)
     labels_late = judged is None or judged.last_day < last_day
-    return MonitorResult(
-        name=name,
+    result = MonitorResult(
+        name=usecase.name,
         first_day=first_day,
         last_day=last_day,
         n_rows=len(current),
@@ -289,3 +305,4 @@ def weekly(
         quality=quality,
         alerts=tuple(alerts(findings, drift, judged, rules.alerts, labels_late=labels_late)),
     )
+    return Watched(result, runs)

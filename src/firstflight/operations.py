@@ -20,6 +20,7 @@ from firstflight import (
     clock,
     contract,
     deployments,
+    drift,
     files,
     gate,
     history,
@@ -576,23 +577,30 @@ def _problem(usecase: UseCase, version: str) -> str:
 def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.MonitorResult:
     """Check the live release's week that ends on `last_day`: contract, drift, performance.
 
-    The inputs are those of the prediction log: what the service was really asked. The result and
-    Evidently's pages are written to the workspace's reports, as ``<use case>-<last day>...``.
+    The inputs are those of the prediction log: what the service was really asked. Writes
+    ``<use case>-<last day>.json`` (the result) and Evidently's pages beside it to the workspace's
+    reports.
 
     Parameters
     ----------
     usecase : UseCase
     drops : Drops
-        What is known today: the labels that have come.
+        The upstream as it is known today: labels that have not arrived are not judged.
     last_day : date
-        The last of the week's seven days.
+        The last of the seven days.
+
+    Raises
+    ------
+    MonitorError
+        If the service was not used in that week.
     """
     live = registry.load(usecase.name, "live")
     week = dt.timedelta(days=6)
     rules = process.load()
-    weeks = rules.usecase(usecase.name).alerts.performance_weeks
+    alerts = rules.usecase(usecase.name).alerts
+    weeks = max(alerts.performance_weeks, 2)
     joined = predictions.joined(
-        usecase, drops, last_day - dt.timedelta(days=7 * max(weeks, 2) - 1), last_day
+        usecase, drops, last_day - dt.timedelta(days=7 * weeks - 1), last_day
     )
     joined = joined[joined["role"].isin(("live", "candidate"))]
     answered = joined[joined["version"] == live.version].reset_index(drop=True)
@@ -600,8 +608,7 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
     day = inputs["date"].dt.date
     current = inputs[day >= last_day - week]
     previous = inputs[(day < last_day - week) & (day >= last_day - dt.timedelta(days=13))]
-    reports = workspace.current().reports
-    result = monitor.weekly(
+    watched = monitor.weekly(
         current,
         None if previous.empty else previous,
         live.reference,
@@ -611,11 +618,21 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
         max_age_days=rules.state.max_age_days,
         joined=answered,
         naive=usecase.naive(drops, answered) if len(answered) else None,
-        pages=reports,
+        found=[
+            # All that was asked, whichever release answered: a canary takes requests from live.
+            *contract.traffic_checks(
+                joined.drop_duplicates(list(usecase.key))["date"], last_day, alerts
+            ),
+            *contract.outcome_checks(usecase, drops, alerts, last_day=last_day),
+        ],
     )
-    name = f"{usecase.name}-{result.last_day}.json"
-    files.write(reports / name, result.model_dump_json(indent=1) + "\n")
-    return result
+    stem = workspace.current().reports / f"{usecase.name}-{watched.result.last_day}"
+    for name, run in watched.runs.items():
+        files.write(stem.with_name(f"{stem.name}-{name}.html"), drift.page(run))
+    # Last: who finds the result finds the pages too.
+    text = watched.result.model_dump_json(indent=1) + "\n"
+    files.write(stem.with_name(f"{stem.name}.json"), text)
+    return watched.result
 
 
 def _inputs(live: Release, answered: pd.DataFrame) -> pd.DataFrame:

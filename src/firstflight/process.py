@@ -33,6 +33,7 @@ Days = Annotated[int, Field(description="whole days, 1 or more", ge=1)]
 TwoDays = Annotated[int, Field(description="whole days, 2 or more", ge=2)]
 NotNegative = Annotated[float, _number("a number, 0 or more", ge=0)]
 Positive = Annotated[float, _number("a number above 0", gt=0)]
+Factor = Annotated[float, _number("a number above 1", gt=1)]
 Text = Annotated[str, Field(description="a text that is not empty", min_length=1)]
 Names = Annotated[
     tuple[Text, ...],
@@ -198,7 +199,7 @@ class AlertSeverity(_Section):
 
 
 class AlertRules(IntervalRules):
-    """Thresholds of the monitor; `firstflight.monitor` says what each of them limits."""
+    """Thresholds of the monitor: `firstflight.alarm_rates` lists the rule of each and its rates."""
 
     severity: AlertSeverity
     null_share_max: Share
@@ -206,11 +207,19 @@ class AlertRules(IntervalRules):
     duplicate_share_max: Share
     out_of_contract_share_max: Share
     unknown_share_max: Share
+    unknown_value_share_max: Share
+    changed_constant_share_max: Share
+    daily_rows_factor_max: Factor
+    outcome_null_share_max: Share
+    outcome_scale_max: Factor
+    outcome_shift_max: Positive
     state_missing_share_max: Share
+    state_shift_max: Positive
     shift_vs_previous_max: Positive
     shift_vs_previous_columns: Annotated[
         dict[str, Positive], Field(description="a table of column = a number above 0")
     ]
+    scale_vs_previous_max: Factor
     prediction_drift_max: Positive
     feature_drift_max: Positive
     performance_margin: NotNegative

@@ -98,7 +98,9 @@ class Release:
         """
         features = self.usecase.features[self.feature_version].build(columns, states.lookup)
         if self.matrix is None:
-            return predict(self.usecase, self.estimator, pd.DataFrame(features))
+            # With each array's own type: pandas would make another one of text.
+            frame = pd.DataFrame({k: pd.Series(v, dtype=v.dtype) for k, v in features.items()})
+            return predict(self.usecase, self.estimator, frame)
         return predict(self.usecase, self.estimator[-1], self.matrix(features))
 
 

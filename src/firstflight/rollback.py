@@ -27,7 +27,7 @@ from firstflight import (
 )
 from firstflight.drops import Drops
 from firstflight.errors import RollbackRefused
-from firstflight.preflight import WEEK, Question, preflight
+from firstflight.preflight import WEEK, Answer, preflight
 from firstflight.release import as_json_rows
 from firstflight.usecase import UseCase
 
@@ -117,7 +117,7 @@ class Rollback(BaseModel):
         The version that was live, and the one that is.
     forced : bool
         Whether it was done against a failed preflight.
-    preflight : tuple of Question
+    preflight : tuple of Answer
     proof : Proof or None
         None without a service to ask.
     entry : int
@@ -132,7 +132,7 @@ class Rollback(BaseModel):
     left: str
     restored: str
     forced: bool
-    preflight: tuple[Question, ...]
+    preflight: tuple[Answer, ...]
     proof: Proof | None
     entry: int
     done_before: bool = False
@@ -326,7 +326,7 @@ def _proven(
         left=entry.details.get("left", entry.before.get("live", "")),
         restored=entry.after["live"],
         forced=bool(entry.details.get("forced")),
-        preflight=tuple(Question.model_validate(one) for one in entry.details.get("preflight", ())),
+        preflight=tuple(Answer.model_validate(one) for one in entry.details.get("preflight", ())),
         proof=proof,
         entry=entry.n,
         done_before=done_before,

@@ -23,6 +23,9 @@ Columns = Mapping[str, Any]
 Lookup = Callable[[str, Any, Any], Any]
 """``lookup(column, dates, keys)`` returns the published state of one column, a value per row."""
 
+StateValues = Mapping[str, Mapping[str, float]]
+"""``values[column][key]``: the state of one day."""
+
 USECASES = ("flights", "air_time")
 
 
@@ -78,6 +81,37 @@ class FeatureSet:
 
 
 @dataclass(frozen=True)
+class Accident:
+    """A fault that is replayed on real days, to measure what an alarm finds.
+
+    Each part damages whatever it is given; which days it is given is for the measurement to say.
+    A part that is not given damages nothing.
+
+    Parameters
+    ----------
+    sentence : str
+        What happened, for people.
+    drops : callable, optional
+        ``drops(source, rows)`` returns the rows of an upstream table as the fault makes them.
+    requests : callable, optional
+        ``requests(rows)`` returns the requests as the fault makes them.
+    state : callable, optional
+        ``state(day, states)`` returns the age in days and the values of the state that requests of
+        `day` get, or None; ``states[day]`` are the right ones.
+    days : int, default=7
+        How many of the last days of a week it lasts.
+    """
+
+    sentence: str
+    drops: Callable[[str, pd.DataFrame], pd.DataFrame] | None = None
+    requests: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    state: (
+        Callable[[dt.date, Mapping[dt.date, StateValues]], tuple[int, StateValues] | None] | None
+    ) = None
+    days: int = 7
+
+
+@dataclass(frozen=True)
 class UseCase:
     """What one use-case module brings, under the name ``usecase``.
 
@@ -112,6 +146,13 @@ class UseCase:
     naive : callable
         ``naive(drops, requests)`` returns the guess a team could make without a model, from what
         was known on each request's day, shape (n_requests,).
+    constants : mapping of str to tuple of str, optional
+        Request fields that depend on nothing but other fields, and those: a distance on its two
+        ends. One that changes is an alert.
+    accidents : mapping of str to Accident, optional
+        Faults that alarms are measured with, by name.
+    incidents : mapping of date to str, optional
+        Days of real faults in the data, and what happened: an alert about them is no false one.
     """
 
     name: str
@@ -127,6 +168,9 @@ class UseCase:
     requests: Callable[[Drops, dt.date, dt.date], pd.DataFrame] = field(repr=False)
     labels: Callable[[Drops, dt.date, dt.date], pd.DataFrame] = field(repr=False)
     naive: Callable[[Drops, pd.DataFrame], np.ndarray] = field(repr=False)
+    constants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    accidents: Mapping[str, Accident] = field(default_factory=dict, repr=False)
+    incidents: Mapping[dt.date, str] = field(default_factory=dict, repr=False)
 
 
 def get(name: str) -> UseCase:

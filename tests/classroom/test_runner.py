@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 
 import nbformat
@@ -136,6 +137,112 @@ def test_a_run_and_what_it_leaves(course, root, tmp_path, monkeypatch):
     )
     assert "solutions" not in json.loads((ws.root / "run.json").read_text())
     assert outputs(ws, "notebooks", "00_agree_on_it.ipynb")[1] == first[1]  # same seeds
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from classroom import workspaces
+from firstflight.workspace import Workspace
+ws = Workspace(Path(sys.argv[1]))
+with workspaces.alone(ws, "course run"):
+    if sys.argv[2] == "emptied":
+        workspaces.prepare(ws)
+        workspaces.empty(ws)
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture(params=["begun", "emptied"])
+def busy(root, request):
+    """A workspace in which another process runs the course, perhaps having emptied it just now."""
+    ws = Workspace(root / "workspace")
+    argv = [sys.executable, "-c", HOLD, str(ws.root), request.param]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        yield ws, other
+        other.kill()
+
+
+def test_a_second_run_on_a_workspace_is_told_and_changes_nothing(busy, course, root):
+    ws, other = busy
+    before = {p: p.read_bytes() for p in ws.root.rglob("*") if p.is_file()}
+    told = rf"`course run` \(process {other.pid}\) is at work in .*, so course"
+    with pytest.raises(WorkspaceError, match=told):
+        course()
+    with pytest.raises(WorkspaceError, match=told):
+        course(keep=True, what="course start 01")
+    with pytest.raises(WorkspaceError, match=told):
+        workspaces.remove(ws)
+    assert {p: p.read_bytes() for p in ws.root.rglob("*") if p.is_file()} == before
+    other.kill()  # the control: a dead process holds nothing
+    other.wait()
+    with workspaces.alone(ws, "course run"):
+        workspaces.prepare(ws)
+    workspaces.remove(ws)
+    assert not ws.root.exists()
+
+
+def test_two_runs_at_once_end_with_one_whole_run(root):
+    """Both started together: one runs to its end, the other is refused; no file is lost."""
+    code = (
+        "import sys; from pathlib import Path; from classroom import runner;"
+        "from firstflight.workspace import Workspace; root = Path(sys.argv[1]);"
+        "paths = runner.notebooks('solutions', root=root);"
+        "runner.run(Workspace(root / 'workspace'), paths, root=root)"
+    )
+    argv = [sys.executable, "-c", code, str(root)]
+    runs = [subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [run.communicate()[1] for run in runs]
+    assert sorted(run.returncode for run in runs) == [0, 1], said
+    assert sum("is at work in" in text for text in said) == 1
+    ws = Workspace(root / "workspace")
+    assert workspaces.done(ws) == ["00", "01"]
+    assert len(list((workspaces.executed(ws) / "solutions").iterdir())) == 2
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from classroom import runner, setup_tools
+from firstflight.workspace import Workspace
+root, limit = Path(sys.argv[1]), int(sys.argv[2])
+if sys.argv[3] == "lesson":
+    setup_tools.seed = lambda ws: None  # its databases are larger than any notebook
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    runner.run(Workspace(root / "workspace"), runner.notebooks("solutions", root=root), root=root)
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "where", "said"),
+    [
+        (1_000, "lesson", "RunError: Lesson 00_agree_on_it stopped: "),  # papermill's own file
+        (1_500_000, "lesson", "RunError: Lesson 00_agree_on_it failed in cell 4: OSError: "),
+        (20_000, "seed", "StorageError: "),
+    ],
+)
+def test_a_full_disk_in_a_run_is_one_sentence_that_says_where(root, limit, where, said):
+    source = FIRST.replace(
+        "ballast = ", '(ws.root / "big").write_bytes(b"x" * 2_000_000)\nballast = '
+    )
+    (root / "lessons" / "00_agree_on_it.py").write_text(source)
+    builder.write(root)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(root), str(limit), where],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == 1 and lines[0].startswith(said) and "File too large" in lines[0], done
+    assert "Traceback" not in done.stderr
+    if where == "seed":
+        assert not list((root / "workspace").rglob("*.db"))  # no half of a database
 
 
 def test_the_first_failure_stops_the_run_and_is_kept(course, root):

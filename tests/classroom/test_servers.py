@@ -262,6 +262,32 @@ def test_a_page_is_reached_through_a_hub_by_its_name(ws, tmp_path, monkeypatch):
         urllib.request.urlopen(request, timeout=30)
 
 
+def post(url, origin):
+    """Ask MLflow to make an experiment, as a page of this origin would; return code and header."""
+    headers = {"Content-Type": "application/json", **({"Origin": origin} if origin else {})}
+    body = b'{"name": "by %s"}' % (origin or "a program").encode()
+    request = urllib.request.Request(
+        f"{url}/api/2.0/mlflow/experiments/create", data=body, headers=headers
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.headers.get("Access-Control-Allow-Origin")
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers.get("Access-Control-Allow-Origin")
+
+
+def test_no_other_page_commands_mlflow(ws):
+    """Not even one that another program of this machine serves."""
+    with servers.mlflow() as ui:
+        for origin in ("http://evil.example", "http://localhost:1", "http://127.0.0.1:1", "null"):
+            assert post(ui.url, origin) == (403, None), origin
+        assert post(ui.url, ui.url) == (200, ui.url)
+        assert post(ui.url, None)[0] == 200
+        request = urllib.request.Request(ui.url, headers={"Host": "localhost:1"})
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(request, timeout=10)
+
+
 def test_mlflow_with_few_processes_and_its_own_check_of_host_names(ws):
     with servers.mlflow() as ui:
         assert get(ui.url + "/health") == 200

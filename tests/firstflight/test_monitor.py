@@ -16,15 +16,15 @@ from firstflight import process
 from firstflight.contract import (
     STATE_AGE,
     Finding,
-    MonitorError,
     contract_checks,
     inputs,
     profile,
     shift_vs_previous,
 )
-from firstflight.drift import ColumnDrift, DriftSummary, drift_report, quality_report
+from firstflight.drift import ColumnDrift, DriftSummary, drift_report, page, quality_report
 from firstflight.drops import Drops
-from firstflight.monitor import MonitorResult, alerts, performance, weekly
+from firstflight.errors import MonitorError
+from firstflight.monitor import alerts, performance, weekly
 from firstflight.state import States, by_date
 from firstflight.usecase import predict
 from firstflight.usecases.flights import WEATHER_FIELDS, usecase
@@ -389,7 +389,7 @@ def test_performance_of_a_regression():
 # Evidently, run for real; the first run in a process pays for its import.
 
 
-def test_evidently_drift(clean, models, tmp_path):
+def test_evidently_drift(clean, models):
     _, reference = models["v2"]
     rows = clean.assign(
         prediction=predict(usecase, models["v2"][0], clean[list(FEATURES.columns)]),
@@ -397,12 +397,11 @@ def test_evidently_drift(clean, models, tmp_path):
     )
     learned = profile(reference, usecase, 1)
     columns = {"numeric": learned.numeric, "categorical": learned.categorical, "rules": ALERTS}
-    page = tmp_path / "reports" / "week.html"
-    drift = drift_report(reference, rows, **columns, out_html=page)
+    drift, run = drift_report(reference, rows, **columns)
     print(drift)
     assert drift.skipped == ("humid",)
-    assert page.stat().st_size > 1_000_000
-    assert drift == drift_report(reference, rows, **columns)
+    assert len(page(run)) > 1_000_000
+    assert drift == drift_report(reference, rows, **columns)[0]
     by_name = {column.column: column for column in drift.columns}
     assert by_name["temp"].drifted and not by_name["carrier"].drifted
     expected = wasserstein_distance(reference["temp"].dropna(), rows["temp"].dropna()) / np.std(
@@ -415,7 +414,7 @@ def test_evidently_drift(clean, models, tmp_path):
     assert drift.share == pytest.approx(sum(flags) / len(flags), abs=1e-6)
 
     # Negative control: two halves of the reference. Positive control of the skip: Evidently raises.
-    halves = drift_report(reference[::2], reference[1::2], **columns)
+    halves, _ = drift_report(reference[::2], reference[1::2], **columns)
     assert halves.share == 0 and not halves.prediction.drifted and not halves.skipped
     from evidently import Report
     from evidently.metrics import ValueDrift
@@ -423,15 +422,16 @@ def test_evidently_drift(clean, models, tmp_path):
     with pytest.raises(ValueError, match="An empty column"):
         Report([ValueDrift(column="humid")]).run(rows[["humid"]], reference[["humid"]])
 
-    nothing = drift_report(reference, rows, numeric=["humid"], categorical=[], rules=ALERTS)
-    assert nothing.columns == () and nothing.skipped == ("humid",)
+    alone = rows.drop(columns="prediction")
+    nothing, run = drift_report(reference, alone, numeric=["humid"], categorical=[], rules=ALERTS)
+    assert run is None and nothing.columns == () and nothing.skipped == ("humid",)
 
 
-def test_evidently_quality(clean, models, tmp_path):
+def test_evidently_quality(clean, models):
     rows = clean[clean["label"].notna()]
     rows = rows.assign(prediction=predict(usecase, models["v2"][0], rows[list(FEATURES.columns)]))
-    found = quality_report(rows, "log_loss", out_html=tmp_path / "quality.html")
-    assert (tmp_path / "quality.html").exists()
+    found, run = quality_report(rows, "log_loss")
+    assert len(page(run)) > 1_000_000
     assert found["LogLoss"] == pytest.approx(log_loss(rows["label"], rows["prediction"]), abs=1e-5)
     assert found["RocAuc"] == pytest.approx(
         roc_auc_score(rows["label"], rows["prediction"]), abs=1e-5
@@ -439,16 +439,16 @@ def test_evidently_quality(clean, models, tmp_path):
 
     label = np.linspace(100, 300, 400)
     values = pd.DataFrame({"label": label, "prediction": label + np.tile([4.0, -2.0], 200)})
-    assert quality_report(values, "mae") == {"MAE": 3.0, "MeanError": 1.0}
+    assert quality_report(values, "mae")[0] == {"MAE": 3.0, "MeanError": 1.0}
 
 
-def test_weekly_pages_on_v1_in_july_and_not_on_v2(year, clean, previous, models, tmp_path):
+def test_weekly_pages_on_v1_in_july_and_not_on_v2(year, clean, previous, models):
     seen = {}
     for name in ("v1", "v2"):
         model, reference = models[name]
         rows = year[(year["date"] >= "2013-07-01") & (year["date"] < MONDAY + pd.Timedelta(days=7))]
         rows = rows.assign(prediction=predict(usecase, model, rows[list(FEATURES.columns)]))
-        result = weekly(
+        watched = weekly(
             week(rows, MONDAY),
             previous,
             reference,
@@ -458,14 +458,9 @@ def test_weekly_pages_on_v1_in_july_and_not_on_v2(year, clean, previous, models,
             max_age_days=MAX_AGE,
             joined=rows,
             naive=rows["naive"],
-            pages=tmp_path,
-            name=f"flights-{name}",
         )
-        assert MonitorResult.model_validate_json(result.model_dump_json()) == result
-        assert sorted(p.name for p in tmp_path.glob(f"flights-{name}-*")) == [
-            f"flights-{name}-2013-07-14-drift.html",
-            f"flights-{name}-2013-07-14-quality.html",
-        ]
+        result = watched.result
+        assert set(watched.runs) == {"drift", "quality"} and result.name == "flights"
         assert result.findings == () and not result.labels_late
         assert result.quality["LogLoss"] == pytest.approx(result.performance.loss, abs=1e-5)
         seen[name] = [(alert.level, alert.rule) for alert in result.alerts]
@@ -549,7 +544,7 @@ def test_odd_columns_are_findings_not_exceptions(clean, previous, expected):
         contract_checks(clean.head(0), expected, previous, ALERTS)
 
 
-def test_labels_need_a_naive_guess(clean, models, tmp_path):
+def test_labels_need_a_naive_guess(clean, models):
     with pytest.raises(MonitorError, match="naive guess"):
         weekly(
             clean,
@@ -560,9 +555,7 @@ def test_labels_need_a_naive_guess(clean, models, tmp_path):
             rules=RULES,
             max_age_days=MAX_AGE,
             joined=clean,
-            pages=tmp_path,
         )
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_finding_is_frozen():

@@ -1,6 +1,7 @@
 """Feature state and training snapshots: young enough, unaltered, and named by their content."""
 
 import datetime as dt
+import hashlib
 import json
 import shutil
 import signal
@@ -8,10 +9,13 @@ import subprocess
 import sys
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from firstflight import drops as d
 from firstflight import locks, snapshot, state, train
+from firstflight import usecase as usecases
 from firstflight.errors import ClockError, ReleaseError, SnapshotError, StateError
 from firstflight.usecases.flights import usecase
 from firstflight.workspace import PROJECT
@@ -36,6 +40,31 @@ def test_state_is_served_until_it_is_too_old(ws):
     assert pd.isna(one("origin_late_7d", D(2013, 3, 30), "XXX", store))
     ages = store.ages(pd.Series(pd.to_datetime(["2013-03-30", "2013-04-01", "2013-04-02"])))
     assert ages.iloc[:2].tolist() == [0.0, 2.0] and pd.isna(ages.iloc[2])
+
+
+@pytest.mark.parametrize(("name", "version"), [("flights", 1), ("flights", 2), ("air_time", 1)])
+def test_days_without_any_outcome_make_no_state_and_say_so(ws, tmp_path, name, version):
+    case = usecases.get(name)
+    root = tmp_path / "drops"
+    shutil.copytree(DATA / "flights", root / "flights")
+    path = root / "flights" / "2013-03.parquet"
+    table = pq.read_table(path)
+    for column in case.sources["flights"].outcomes:
+        nothing = pa.nulls(table.num_rows, pa.float32())
+        table = table.set_column(table.schema.get_field_index(column), column, nothing)
+    pq.write_table(table, path, store_schema=False)
+    lines = [
+        f"{hashlib.sha256(p.read_bytes()).hexdigest()}  flights/{p.name}\n"
+        for p in sorted((root / "flights").iterdir())
+    ]
+    (root / "SHA256SUMS").write_text("".join(lines))
+    known = d.Drops(root, case.sources, D(2013, 4, 1))
+    with pytest.raises(StateError, match=r"No outcome of a flight from 2013-03-\d\d to 2013-03-25"):
+        state.publish(case, known, version, D(2013, 3, 25), D(2013, 3, 25))
+    assert state.newest(name, version, D(2013, 4, 1)) is None
+    # The control: the same days with their outcomes.
+    whole = d.Drops(DATA, case.sources, D(2013, 4, 1))
+    assert len(state.publish(case, whole, version, D(2013, 3, 25), D(2013, 3, 25))) == 1
 
 
 def test_another_feature_version_has_no_state(ws):

@@ -16,7 +16,8 @@ from firstflight.drops import Drops
 from firstflight.state import States, by_date
 from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, table
 from firstflight.usecases import flights
-from firstflight.usecases.nyc import FLIGHTS, WEATHER
+from firstflight.usecases.nyc import CONSTANTS, FLIGHTS, WEATHER
+from firstflight.usecases.nyc_accidents import ACCIDENTS, INCIDENTS
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -42,6 +43,7 @@ def trailing_air_time(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFram
     """
     first = start - dt.timedelta(days=STATE_DAYS)
     flown = drops.read("flights", first, end, lookback=True).dropna(subset="air_time")
+    flights.require_outcomes(flown, first, end)
     # Whole minutes as 64-bit floats: their sums are exact, whatever day the window begins with.
     flown = flown.assign(key=route(flown), air_time=flown["air_time"].astype(float))
     by_day = flown.groupby(["date", "key"])["air_time"].agg(["sum", "count"]).unstack("key")
@@ -137,4 +139,7 @@ usecase = UseCase(
     requests=flights.requests,
     labels=labels,
     naive=naive,
+    constants=CONSTANTS,
+    accidents=ACCIDENTS,
+    incidents=INCIDENTS,
 )

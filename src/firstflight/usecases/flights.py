@@ -11,8 +11,10 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from firstflight.drops import Drops
+from firstflight.errors import StateError
 from firstflight.usecase import Columns, FeatureSet, Lookup, UseCase, days, table
-from firstflight.usecases.nyc import FLIGHTS, WEATHER
+from firstflight.usecases.nyc import CONSTANTS, FLIGHTS, WEATHER
+from firstflight.usecases.nyc_accidents import ACCIDENTS, INCIDENTS
 
 if TYPE_CHECKING:  # recipes import what they need: who asks for the contract alone pays for none
     from sklearn.pipeline import Pipeline
@@ -88,6 +90,15 @@ def weather_known(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
     return weather[["origin", "time_hour", *WEATHER_FIELDS]]
 
 
+def require_outcomes(flown: pd.DataFrame, first: dt.date, end: dt.date) -> None:
+    """Refuse to make state of days of which no outcome is known."""
+    if flown.empty:
+        raise StateError(
+            f"No outcome of a flight from {first} to {end} is known, so there is nothing to make "
+            "state of: land the month that has them, and ask upstream if it has none."
+        )
+
+
 def trailing_late_rate(drops: Drops, start: dt.date, end: dt.date, lag: int) -> pd.DataFrame:
     """Return each origin's and carrier's late rate over seven days that end `lag` days before.
 
@@ -105,6 +116,7 @@ def trailing_late_rate(drops: Drops, start: dt.date, end: dt.date, lag: int) -> 
     """
     first = start - dt.timedelta(days=STATE_DAYS + lag)
     flown = drops.read("flights", first, end, lookback=True).dropna(subset="arr_delay")
+    require_outcomes(flown, first, end)
     flown = flown.assign(late=flown["arr_delay"] >= LATE_MINUTES)
     calendar = pd.date_range(first, end, unit="s")
     parts = []
@@ -269,4 +281,7 @@ usecase = UseCase(
     requests=requests,
     labels=labels,
     naive=naive,
+    constants=CONSTANTS,
+    accidents=ACCIDENTS,
+    incidents=INCIDENTS,
 )

@@ -71,3 +71,6 @@ WEATHER = Source(
     # The source ends on 30 December at 18:00; see data/DATASHEET.md.
     known_gaps=(dt.date(2013, 12, 30), dt.date(2013, 12, 31)),
 )
+
+CONSTANTS = {"distance": ("origin", "dest")}
+"""Fields that depend on nothing but others: a route's length does not change."""

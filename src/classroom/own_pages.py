@@ -1,19 +1,24 @@
-"""Prefect's server, for this machine's programs and its own pages only.
+"""Servers of tools, for this machine's programs and their own pages only.
 
-    python -m classroom.flow_server PORT
+    python -m classroom.own_pages prefect PORT
+    python -m classroom.own_pages mlflow PORT
 
-does what ``prefect server start`` does, with one thing before it: a request whose ``Host`` or
-``Origin`` is another one's is refused. Prefect's own settings (no foreign origin may read, a token
-for each write) do not stop a page whose host name was made to lead to 127.0.0.1, nor a websocket.
+do what ``prefect server start`` and ``mlflow server`` with one worker do, with one thing before it:
+a request whose ``Host`` or ``Origin`` is another one's is refused. Prefect's own settings (no
+foreign origin may read, a token for each write) do not stop a page whose host name was made to lead
+to 127.0.0.1, nor a websocket; MLflow's take the pages of every program of this machine.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from firstflight.workspace import current
 
 REFUSED = b'{"detail": "This server answers requests of its own machine and pages only."}'
 
@@ -56,18 +61,37 @@ class OwnPagesOnly:
         )
 
 
-def main(port: int) -> None:
-    """Serve until the process is ended."""
+def prefect() -> ASGIApp:
+    """Return Prefect's server, its pages and its services."""
     from prefect.server.api.server import create_app  # seconds
 
+    return create_app(final=True)
+
+
+def mlflow() -> ASGIApp:
+    """Return MLflow's server and its pages, on the database of the workspace in use."""
+    from mlflow import server
+
+    # What `mlflow server` tells its workers with --backend-store-uri and --default-artifact-root.
+    ws = current()
+    os.environ[server.BACKEND_STORE_URI_ENV_VAR] = ws.tracking_uri
+    os.environ[server.ARTIFACT_ROOT_ENV_VAR] = ws.artifacts.as_uri()
+    from mlflow.server.fastapi_app import app
+
+    return app
+
+
+def main(tool: str, port: int) -> None:
+    """Serve until the process is ended."""
+    app = {"prefect": prefect, "mlflow": mlflow}[tool]()
     uvicorn.run(
-        OwnPagesOnly(create_app(final=True), port),
+        OwnPagesOnly(app, port),
         host="127.0.0.1",
         port=port,
-        timeout_keep_alive=5,  # as `prefect server start`
+        timeout_keep_alive=5,  # as both tools' own commands
         log_level="warning",
     )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1], int(sys.argv[2]))
