@@ -9,7 +9,7 @@ LOCKED_UV = $(shell grep '^uv==' requirements.txt)
 UV = $$(command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help install course test unit style lab lessons build freeze nbval lock newest clean
+.PHONY: help install course test unit bench drills style lab lessons build freeze nbval lock newest clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -35,6 +35,12 @@ course: $(INSTALLED) ## run all lessons, and print what each took, the ledger an
 
 test: style $(INSTALLED) ## everything that must be green; ends with pytest's count
 	$(BIN)/python -m pytest tests solutions --replay workspace-test/solutions/executed/solutions
+
+drills: $(INSTALLED) ## kill, race and damage the path by the thousand; one table
+	$(BIN)/python -m drills
+
+bench: $(INSTALLED) ## measure the service beside others, and the growth of each step
+	$(BIN)/python -m benchmarks
 
 style: $(INSTALLED) ## formatting, lint, types, and notebooks that match their source
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/course build --check

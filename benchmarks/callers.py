@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import socket
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 HEADERS = "content-type: application/json\r\nx-firstflight-replay: bench\r\n"
@@ -28,6 +31,18 @@ class Outcome:
     ms: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
     seconds: float = 0.0
+    each: list[int] = field(default_factory=list)  # status per entry of `ms`
+
+    def of(self, status: int) -> Outcome:
+        """Return the requests that were answered with this status."""
+        ms = [ms for ms, seen in zip(self.ms, self.each, strict=True) if seen == status]
+        return Outcome(ms, {status: len(ms)}, self.seconds, [status] * len(ms))
+
+    def add(self, status: int, ms: float) -> None:
+        """Count one answer."""
+        self.ms.append(ms)
+        self.each.append(status)
+        self.statuses[status] = self.statuses.get(status, 0) + 1
 
     @property
     def p50(self) -> float:
@@ -46,10 +61,17 @@ class Outcome:
 
 
 class Caller:
-    """One connection that is kept open."""
+    """One connection that is kept open.
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    Parameters
+    ----------
+    port : int
+    headers : str
+        Header lines to send, each with its line end.
+    """
+
+    def __init__(self, port: int, headers: str = HEADERS) -> None:
+        self.port, self.headers = port, headers
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
 
@@ -60,7 +82,7 @@ class Caller:
                 "127.0.0.1", self.port, limit=1 << 26
             )
         assert self.reader is not None
-        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\n{HEADERS}"
+        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\n{self.headers}"
         self.writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
         lines = (await self.reader.readuntil(b"\r\n\r\n")).lower()
         status = int(lines.split(b" ", 2)[1])
@@ -107,11 +129,80 @@ async def _together(port: int, path: str, bodies: Sequence[bytes], callers: int)
             except (OSError, asyncio.IncompleteReadError):
                 status = 0
                 await caller.close()
-            outcome.ms.append(1000 * (time.perf_counter() - begun))
-            outcome.statuses[status] = outcome.statuses.get(status, 0) + 1
+            outcome.add(status, 1000 * (time.perf_counter() - begun))
         await caller.close()
 
     begun = time.perf_counter()
     await asyncio.gather(*(ask() for _ in range(callers)))
     outcome.seconds = time.perf_counter() - begun
     return outcome
+
+
+def at_a_rate(
+    port: int,
+    path: str,
+    bodies: Sequence[bytes],
+    per_second: float,
+    seconds: float,
+    seen: Callable[[float, float, int, bytes], None] | None = None,
+    connections: int = 200,
+) -> Outcome:
+    """Send requests at a rate that does not wait for answers.
+
+    Parameters
+    ----------
+    seen : callable, optional
+        Is told start and end (seconds of the wall clock), status and content of each answer.
+    connections : int
+        Most requests underway; beyond that the rate is not held.
+    """
+    return asyncio.run(_at_a_rate(port, path, bodies, per_second, seconds, seen, connections))
+
+
+async def _at_a_rate(
+    port: int,
+    path: str,
+    bodies: Sequence[bytes],
+    per_second: float,
+    seconds: float,
+    seen: Callable[[float, float, int, bytes], None] | None,
+    connections: int,
+) -> Outcome:
+    outcome, free = Outcome(), [Caller(port) for _ in range(connections)]
+    tasks = set()
+
+    async def ask(caller: Caller, body: bytes) -> None:
+        begun, at = time.perf_counter(), time.time()
+        try:
+            status, content = await caller.post(path, body)
+        except (OSError, asyncio.IncompleteReadError):
+            status, content = 0, b""
+            await caller.close()
+        outcome.add(status, 1000 * (time.perf_counter() - begun))
+        if seen is not None:
+            seen(at, time.time(), status, content)
+        free.append(caller)
+
+    begun, sent, bodies_again = time.perf_counter(), 0, itertools.cycle(bodies)
+    while (passed := time.perf_counter() - begun) < seconds:
+        while sent < passed * per_second and free:
+            task = asyncio.create_task(ask(free.pop(), next(bodies_again)))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            sent += 1
+        await asyncio.sleep(0.001)
+    while tasks:
+        await asyncio.gather(*tasks)
+    outcome.seconds = time.perf_counter() - begun
+    for caller in free:
+        await caller.close()
+    return outcome
+
+
+@contextlib.contextmanager
+def half_sent(port: int) -> Iterator[None]:
+    """Hold a connection open that has sent its header and one byte of its body."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as link:
+        head = f"POST /predict HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{HEADERS}"
+        link.sendall(f"{head}content-length: 400\r\n\r\n{{".encode())
+        yield

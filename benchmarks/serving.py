@@ -2,82 +2,243 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import statistics
 import sys
-from collections.abc import Callable
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from benchmarks import callers, shop
+from benchmarks.callers import Outcome
 from classroom import servers, traffic
 from classroom.servers import Server
+from firstflight import registry, state
+from firstflight import usecase as usecases
 from firstflight.workspace import PROJECT
 
-ROUNDS = 5
 CALLERS = 16
+OURS, THEIRS = "First Flight", "FastAPI, by hand"
+FIGURES = {
+    "one_ms": "one row, p50 ms",
+    "batch_ms": "1,000 rows, p50 ms",
+    "per_second": "16 callers, requests/s",
+    "memory_mb": "memory, MB",
+}
 
 Row = dict[str, float]
 
 
-def uvicorn(name: str, target: str, **env: str) -> Server:
-    """Start an ASGI application with one worker."""
+@dataclass
+class Asked:
+    """A server, and how it is asked.
+
+    Attributes
+    ----------
+    server : Server
+    one, batch : tuple of (path, bodies)
+    n : int
+        Single requests of one round.
+    """
+
+    server: Server
+    one: tuple[str, list[bytes]]
+    batch: tuple[str, list[bytes]]
+    n: int = 200
+
+
+def ours_or_alike(server: Server) -> Asked:
+    """Return how a server with our contract is asked."""
+    one = ("/predict", shop.bodies(1000))
+    return Asked(server, one, ("/predict_batch", [shop.batch(1000)] * 5))
+
+
+def uvicorn() -> Server:
+    """Start the hand-written service with one worker."""
     return servers.start(
-        name,
+        "fastapi",
         [
-            *(sys.executable, "-m", "uvicorn", target, "--app-dir", str(PROJECT)),
-            *("--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"),
+            *(sys.executable, "-m", "uvicorn", "benchmarks.fastapi_service:app"),
+            *("--app-dir", str(PROJECT), "--host", "127.0.0.1", "--port", "{port}"),
+            *("--log-level", "warning"),
         ],
         ready="/readyz",
-        env=env,
+        env={"BENCH_VERSION": shop.TREES},
     )
 
 
-def fastapi() -> Server:
-    """Start the hand-written service."""
-    return uvicorn("fastapi", "benchmarks.fastapi_service:app", BENCH_VERSION=shop.TREES)
+def echo() -> Server:
+    """Start BentoML with the same contract and no model."""
+    return servers.start(
+        "echo",
+        [
+            *(sys.executable, "-m", "bentoml", "serve", "benchmarks.echo:Echo"),
+            *("--host", "127.0.0.1", "--port", "{port}", "--working-dir", str(PROJECT)),
+        ],
+        ready="/readyz",
+    )
 
 
-def measure(server: Server, *, size: int = 1, short: bool = False) -> Row:
+def mlflow_serve() -> Asked:
+    """Start ``mlflow models serve`` on the release.
+
+    It knows no state and no log, and takes features instead of requests: it does less.
+    """
+    server = servers.start(
+        "mlflow-serve",
+        [
+            *(sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"),
+            *("--model-uri", f"models:/{shop.NAME}/{shop.TREES}", "--workers", "1"),
+            *("--host", "127.0.0.1", "--port", "{port}"),
+        ],
+        ready="/ping",
+        # It starts uvicorn by name.
+        env={"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+    )
+    features = registry.load(shop.NAME, shop.TREES).reference
+    features = features.drop(columns=["prediction", "label"])
+
+    def body(n: int) -> bytes:
+        return json.dumps(
+            {"dataframe_split": json.loads(features.head(n).to_json(orient="split"))}
+        ).encode()
+
+    return Asked(
+        server, ("/invocations", [body(1)] * 1000), ("/invocations", [body(1000)] * 5), n=60
+    )
+
+
+def bare() -> Row:
+    """Return what the prediction alone takes in this process: no server, no state, no log."""
+    release = registry.load(shop.NAME, shop.TREES)
+    case = release.usecase
+    store = state.Store(shop.NAME, release.feature_version, 2)
+    asked = [case.request.model_validate_json(json.dumps(row)) for row in shop.rows(1000)]
+    columns = usecases.columns(usecases.field_types(case.request), asked)
+
+    def p50(n: int) -> float:
+        part = {name: values[:n] for name, values in columns.items()}
+        met = store.met(part["date"])
+        return 1000 * statistics.median(_seconds(partial(release.answer, part, met), 50))
+
+    return {"one_ms": p50(1), "batch_ms": p50(1000)}
+
+
+def _seconds(function: partial, n: int) -> list[float]:
+    seconds = []
+    for _ in range(n):
+        begun = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - begun)
+    return seconds
+
+
+def measure(asked: Asked, *, short: bool = False) -> Row:
     """Measure one server once: single requests, batches, many callers."""
-    n = max(1, 40 // size) if short else max(1, 200 // size)
-    single, batch = shop.bodies(n), shop.batch(1000)
-    one = callers.one_after_the_other(server.port, "/predict", single)
-    many = callers.one_after_the_other(server.port, "/predict_batch", [batch] * 5)
-    crowd = callers.together(server.port, "/predict", shop.bodies(2 * n), CALLERS)
+    port, n = asked.server.port, 20 if short else asked.n
+    (path, bodies), (batch_path, batches) = asked.one, asked.batch
+    one = callers.one_after_the_other(port, path, bodies[:n])
+    many = callers.one_after_the_other(port, batch_path, batches[: 1 if short else 5])
+    crowd = callers.together(port, path, bodies[: 2 * n], CALLERS)
     for outcome in (one, many, crowd):
-        assert set(outcome.statuses) == {200}, (server.name, outcome.statuses)
-    return {
-        "one_ms": one.p50,
-        "batch_ms": many.p50,
-        "per_second": crowd.per_second,
-        "crowd_p99_ms": crowd.p99,
-    }
+        if set(outcome.statuses) != {200}:
+            raise RuntimeError(f"{asked.server.name} answered {outcome.statuses}: read its log.")
+    return {"one_ms": one.p50, "batch_ms": many.p50, "per_second": crowd.per_second}
 
 
-def compare(running: dict[str, Server], rounds: int = ROUNDS) -> dict[str, Row]:
+def compare(running: dict[str, Asked], rounds: int) -> dict[str, Row]:
     """Measure all servers in turns, and return the median of each figure."""
-    for server in running.values():
-        measure(server, short=True)  # warm
+    for asked in running.values():
+        measure(asked, short=True)  # warm
     seen: dict[str, list[Row]] = {name: [] for name in running}
     for _ in range(rounds):
-        for name, server in running.items():
-            seen[name].append(measure(server))
-    table = {
-        name: {key: statistics.median(row[key] for row in found) for key in found[0]}
-        for name, found in seen.items()
-    }
-    for name, server in running.items():
-        table[name]["memory_mb"] = server.memory_mb()
+        for name, asked in running.items():
+            seen[name].append(measure(asked))
+    table = {}
+    for name, found in seen.items():
+        table[name] = {key: statistics.median(row[key] for row in found) for key in found[0]}
+        table[name]["memory_mb"] = running[name].server.memory_mb()
     return table
 
 
-def run(say: Callable[[str], None] = print, rounds: int = ROUNDS) -> dict[str, Row]:
-    """Compare our service, with and without a shadow, with the hand-written one."""
-    with servers.service() as ours, fastapi() as theirs:
+def overload(port: int, seconds: float = 5.0) -> dict[str, float]:
+    """Return what happens under five times the load that the service can answer.
+
+    Returns
+    -------
+    dict
+        ``capacity`` (answers a second to as many callers as it takes at once), ``quiet_p99_ms``
+        (of them), ``offered`` (requests a second), ``answered`` (of them, a second),
+        ``shed_share``, ``p99_ms`` (of what was answered), ``shed_p99_ms``, ``failed`` (neither
+        answered nor told to come again).
+    """
+    bodies = shop.bodies(1000)
+    quiet = callers.together(port, "/predict", bodies, CALLERS)
+    offered = 5 * quiet.per_second
+    loud = callers.at_a_rate(port, "/predict", bodies, offered, seconds)
+    good, shed = loud.of(200), loud.of(429)
+    return {
+        "capacity": quiet.per_second,
+        "quiet_p99_ms": quiet.p99,
+        "offered": offered,
+        "answered": len(good.ms) / loud.seconds,
+        "shed_share": len(shed.ms) / len(loud.ms),
+        "p99_ms": good.p99,
+        "shed_p99_ms": shed.p99 if shed.ms else 0.0,
+        "failed": len(loud.ms) - len(good.ms) - len(shed.ms),
+    }
+
+
+def slow_callers(port: int, n: int = 100) -> Outcome:
+    """Return how 50 requests fare while `n` callers have sent a header and one byte each."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(n):
+            stack.enter_context(callers.half_sent(port))
+        time.sleep(0.2)
+        return callers.one_after_the_other(port, "/predict", shop.bodies(50))
+
+
+def run(rounds: int = 5) -> tuple[dict[str, Row], dict[str, float], Outcome]:
+    """Compare our service with others, then overload it.
+
+    Returns
+    -------
+    table : dict of str to Row
+        The figures of `FIGURES` for each way to serve; the shadow is measured last.
+    overloaded : dict
+        See `overload`.
+    beside_slow : Outcome
+        See `slow_callers`.
+    """
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(servers.service())
+        theirs = stack.enter_context(uvicorn())
+        empty = stack.enter_context(echo())
         traffic.wait_until(ours.url, live=shop.TREES)
-        table = compare({"firstflight": ours, "fastapi": theirs}, rounds)
+        table = compare(
+            {
+                OURS: ours_or_alike(ours),
+                THEIRS: ours_or_alike(theirs),
+                "echo": ours_or_alike(empty),
+            },
+            rounds,
+        )
+        empty.stop()
         shop.switch(shop.TREES, shop.LINEAR, "shadow")
         traffic.wait_until(ours.url, live=shop.TREES, candidate=shop.LINEAR, mode="shadow")
-        table["firstflight, shadow"] = compare({"ours": ours}, rounds)["ours"]
+        with_shadow = compare({"x": ours_or_alike(ours)}, rounds)["x"]
         shop.switch(shop.TREES)
-    for name, row in table.items():
-        say(f"{name:22}" + "".join(f"{key}={value:9.2f}  " for key, value in row.items()))
-    return table
+        traffic.wait_until(ours.url, live=shop.TREES, mode="off")
+        without = compare({"x": ours_or_alike(ours)}, rounds)["x"]
+        table["First Flight, shadow on"] = with_shadow
+        table["First Flight, shadow off again"] = without
+        overloaded, beside_slow = overload(ours.port), slow_callers(ours.port)
+    # Alone: MLflow's server takes as long as all others together.
+    asked = mlflow_serve()
+    with asked.server:
+        table["mlflow models serve"] = compare({"x": asked}, max(1, rounds // 2))["x"]
+    table["prediction alone"] = bare()
+    return table, overloaded, beside_slow

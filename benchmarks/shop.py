@@ -39,9 +39,14 @@ def prepare(root: Path) -> Workspace:
     return ws
 
 
-def switch(live: str, candidate: str | None = None, mode: history.Mode = "off") -> None:
+def switch(
+    live: str,
+    candidate: str | None = None,
+    mode: history.Mode = "off",
+    previous: str | None = None,
+) -> None:
     """Let the registry say which releases serve."""
-    after = {"live": live, "candidate": candidate, "previous": None}
+    after = {"live": live, "candidate": candidate, "previous": previous}
     action = "promote" if mode == "off" else mode
     deployments.change(
         NAME, action, after=after, mode=mode, share=0.0, by="model_owner", reason="bench"

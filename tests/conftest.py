@@ -16,6 +16,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Point at a temporary workspace before any test file is imported: the service makes one."""
     collected = tempfile.mkdtemp(prefix="firstflight-collect-")
     os.environ["FIRSTFLIGHT_HOME"] = collected
+    os.environ["OMP_NUM_THREADS"] = "1"  # read once, when the trees are imported; see configure()
     config.add_cleanup(lambda: shutil.rmtree(collected, ignore_errors=True))
 
 

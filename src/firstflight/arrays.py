@@ -107,6 +107,14 @@ def _codes(categories: np.ndarray) -> dict[Any, int]:
     return {value: i for i, value in enumerate(categories.tolist())}
 
 
+def _filling(fill: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda block: np.where(np.isnan(block), fill, block)
+
+
+def _scaling(mean: Any, scale: Any) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda block: (block - mean) / scale
+
+
 def _arithmetic(step: Any, columns: list[str]) -> Block | None:
     steps = [part for _, part in step.steps] if type(step) is Pipeline else [step]
     work: list[Callable[[np.ndarray], np.ndarray]] = []
@@ -117,11 +125,11 @@ def _arithmetic(step: Any, columns: list[str]) -> Block | None:
             fill = np.asarray(part.statistics_, dtype=float)
             if np.isnan(fill).any() or not _is_nan(part.missing_values):
                 return None  # it would drop columns, or takes another number for a missing one
-            work.append(lambda block, fill=fill: np.where(np.isnan(block), fill, block))
+            work.append(_filling(fill))
         elif type(part) is StandardScaler:
             mean = part.mean_ if part.with_mean else 0.0
             scale = part.scale_ if part.with_std else 1.0
-            work.append(lambda block, mean=mean, scale=scale: (block - mean) / scale)
+            work.append(_scaling(mean, scale))
         else:
             return None
 

@@ -59,13 +59,10 @@ def _text(value: Any, scopes: list[dict[str, str]]) -> str:
     if isinstance(value, FUNCTIONS):
         return _function(value, scopes)
     if isinstance(value, COMPREHENSIONS):
-        inner = {n.id for g in value.generators for n in ast.walk(g.target) if _is_name(n)}
+        targets = (n for g in value.generators for n in ast.walk(g.target))
+        inner = {n.id for n in targets if isinstance(n, ast.Name)}
         return _fields(value, [*scopes, _numbered(_by_first_use(inner, value), len(scopes))])
     return _fields(value, scopes)
-
-
-def _is_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name)
 
 
 def _function(node: Any, scopes: list[dict[str, str]]) -> str:

@@ -108,7 +108,7 @@ def make(name: str) -> Any:
                 raise ServiceUnavailable(str(error)) from error
 
         @bentoml.api
-        async def predict_batch(self, requests: Requests, ctx: bentoml.Context) -> list[Answer]:  # type: ignore[valid-type]
+        async def predict_batch(self, requests: Requests, ctx: bentoml.Context) -> list[Answer]:
             """Answer many requests at once; one that breaks the contract refuses them all."""
             if not requests:
                 return []
@@ -138,5 +138,5 @@ def make(name: str) -> Any:
             if rows:
                 raise too_far(name, rows[:10], rules.max_days_from_today, many)
 
-    Service.add_asgi_middleware(Guard, rules=rules, load=load)
+    Service.add_asgi_middleware(Guard, rules=rules, load=load)  # type: ignore[attr-defined]
     return Service
