@@ -351,7 +351,7 @@ def test_a_verdict_is_written_once(clean):
         (
             "rollback",
             lambda by: deployments.change(
-                NAME, "alias", after={"live": "2"}, by=by, reason="by hand"
+                NAME, "alias", after={"live": "1"}, by=by, reason="by hand"
             ),
         ),
     ],
