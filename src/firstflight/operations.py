@@ -35,6 +35,7 @@ from firstflight import (
     predictions,
     process,
     registry,
+    rollback,
     rollout,
     snapshot,
     train,
@@ -558,6 +559,8 @@ def check_releases(usecase: UseCase) -> dict[str, str]:
     This is what CI asks of a branch: a release that cannot be loaded is an outage on the next
     restart of the service.
     """
+    if history.serving(usecase.name).releases:
+        registry.require()
     return {
         f"{alias} (version {version})": problem
         for alias, version in history.serving(usecase.name).releases.items()
@@ -786,6 +789,7 @@ def status(usecase: UseCase, drops: Drops) -> dict:
         "rollout": {"mode": now.mode, "share": now.share},
         "last_change": entries[-1].reason if entries else None,
         "unfinished_changes": unfinished,
+        "unproven_rollback": begun.n if (begun := rollback.unproven(name)) else None,
         "registry_problem": registry_problem,
         "aliases_moved_by_hand": by_hand,
         "alerts": last_alerts(name),

@@ -55,7 +55,7 @@ def publish(version, first, last):
 def set_aliases(live, previous):
     deployments.change(
         "flights",
-        "alias",
+        "promote",
         after={"live": live, "previous": previous},
         by="model_owner",
         reason="a start",

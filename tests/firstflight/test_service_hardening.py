@@ -68,8 +68,9 @@ def shop(tmp_path_factory):
 
 def serve(live, candidate=None, mode="off", share=0.0):
     after = {"live": live, "candidate": candidate, "previous": None}
+    action = "promote" if mode == "off" else mode
     deployments.change(
-        NAME, "alias", after=after, mode=mode, share=share, by="model_owner", reason="test"
+        NAME, action, after=after, mode=mode, share=share, by="model_owner", reason="test"
     )
 
 
