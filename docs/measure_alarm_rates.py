@@ -32,7 +32,8 @@ RELEASES = {
 }
 INTRODUCTION = {
     "rules": "A week or a morning is quiet if no known incident lies in it (a morning looks back "
-    "14 days). *Accidents* counts those that the rule finds in more than half of the weeks in which they "
+    "14 days). *Accidents* counts those that the rule finds in more than half of the "
+    "weeks in which they "
     "were replayed: by the weekly monitor, and by the preflight when they are two days old. Rules"
     " about answers are counted over the weeks of all releases: false in a week in which the "
     "release was not worse than the naive guess. The false mornings are those of the preflight.",
