@@ -110,7 +110,11 @@ def discard(path: Path) -> None:
 
 def not_written(path: Path, error: OSError) -> StorageError:
     """Return the one sentence for a file that the system did not let us write."""
-    what = "free some space" if error.errno in FULL else "make its folder writable"
+    what = (
+        "free some space"
+        if error.errno in FULL
+        else "see that its folder is one that can be written"
+    )
     return StorageError(
         f"{path} could not be written ({error.strerror or error}) and was left as it was: {what}, "
         "then run the command again."

@@ -40,7 +40,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from arch.bootstrap import CircularBlockBootstrap
 from numpy.typing import ArrayLike, NDArray
 
 BLOCK_DAYS = 3
@@ -84,6 +83,9 @@ def standard_error(
     float
         In the unit of the loss.
     """
+    # Imported here: it takes a second or more, and only who makes an interval needs it.
+    from arch.bootstrap import CircularBlockBootstrap
+
     sums, rows = np.asarray(total, dtype=float), np.asarray(weight, dtype=float)
     # Centred, days of equal means give exactly 0 and not what is left of rounding.
     gap = sums - rows * (sums.sum() / rows.sum())

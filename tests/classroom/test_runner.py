@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import nbformat
 import psutil
@@ -184,8 +185,12 @@ def test_a_second_run_on_a_workspace_is_told_and_changes_nothing(busy, course, r
     assert not ws.root.exists()
 
 
-def test_two_runs_at_once_end_with_one_whole_run(root):
+def test_two_runs_at_once_end_with_one_whole_run(root, tmp_path):
     """Both started together: one runs to its end, the other is refused; no file is lost."""
+    go = tmp_path / "go"
+    wait = f"from pathlib import Path\nwhile not Path({str(go)!r}).exists():\n    time.sleep(0.1)\n"
+    (root / "lessons" / "00_agree_on_it.py").write_text(FIRST.replace("ballast", wait + "ballast"))
+    builder.write(root)
     code = (
         "import sys; from pathlib import Path; from classroom import runner;"
         "from firstflight.workspace import Workspace; root = Path(sys.argv[1]);"
@@ -194,6 +199,9 @@ def test_two_runs_at_once_end_with_one_whole_run(root):
     )
     argv = [sys.executable, "-c", code, str(root)]
     runs = [subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    while all(run.poll() is None for run in runs):
+        time.sleep(0.1)
+    go.touch()  # one has been refused: now the other may end
     said = [run.communicate()[1] for run in runs]
     assert sorted(run.returncode for run in runs) == [0, 1], said
     assert sum("is at work in" in text for text in said) == 1

@@ -175,7 +175,7 @@ def test_a_landing_that_the_disk_refuses_has_landed_nothing(upstream, landed, mo
 
 
 LAND = """
-import pathlib, signal, sys
+import pathlib, signal, sys, time
 from firstflight import drops, workspace
 from firstflight.usecases.nyc import FLIGHTS, WEATHER
 upstream, month, dies_at = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -186,6 +186,7 @@ def counted(source, target):
         if len(done) == dies_at:
             signal.raise_signal(signal.SIGKILL)
         done.append(target)
+        time.sleep(0.3)  # wide open for whoever writes beside it
     return real(source, target)
 pathlib.Path.replace = counted
 print("ready", flush=True)
@@ -662,7 +663,9 @@ PANDAS_NOTES = {
 @pytest.mark.parametrize("notes", PANDAS_NOTES.values(), ids=list(PANDAS_NOTES))
 def test_what_a_file_notes_for_pandas_changes_nothing(upstream, landed, notes):
     before = pq.read_table(upstream / BAD).to_pandas()
-    rewrite(upstream / BAD, lambda t: t.replace_schema_metadata({b"pandas": notes}))
+    table = pq.read_table(upstream / BAD).replace_schema_metadata({b"pandas": notes})
+    pq.write_table(table, upstream / BAD, store_schema=True)
+    assert pq.ParquetFile(upstream / BAD).read().schema.metadata == {b"pandas": notes}
     seal(upstream)
     land(upstream, landed, BOTH, FEBRUARY)
     rows = read_drop(landed, FLIGHTS, FEBRUARY)

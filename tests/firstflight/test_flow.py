@@ -17,7 +17,7 @@ import pytest
 
 from classroom import servers, setup_tools
 from firstflight import clock, drops, operations, process, registry, usecase
-from firstflight.errors import DropError
+from firstflight.errors import DropError, StorageError
 from firstflight.release import folder_digest
 from firstflight.workspace import PROJECT, Workspace, configure
 
@@ -184,7 +184,7 @@ def test_a_bad_drop_fails_with_a_sentence_and_changes_nothing(
 def test_what_waiting_cannot_mend_is_not_tried_again(home: Workspace, upstream: Path) -> None:
     home.drops.write_text("a file where the landing folder should be")
     began = dt.datetime.now(dt.UTC)
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(StorageError, match=r"Not a directory"):
         ingest(upstream)
     _, tasks = runs_since(began, tasks=1)
     assert (tasks[0].state_name, tasks[0].run_count) == ("Failed", 1)

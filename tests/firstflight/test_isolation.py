@@ -303,8 +303,8 @@ ours = ("FIRSTFLIGHT_", "PREFECT_", "MLFLOW_", "BENTOML_")
 after = {k for k, v in os.environ.items() if k.startswith(ours) and before.get(k) != v}
 print(sorted(after))
 """
-# Prefect makes its home when it is imported, and a service is a process that writes.
-MAKES_A_HOME = {"firstflight.flow", "firstflight.service"}
+# Prefect makes its home when it is imported, and `svc` is what `bentoml serve` starts.
+MAKES_A_HOME = {"firstflight.flow", "firstflight.svc"}
 
 
 def test_an_import_makes_no_folder_and_sets_no_variable(tmp_path, tmp_path_factory):

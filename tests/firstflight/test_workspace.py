@@ -10,7 +10,7 @@ import pytest
 
 from firstflight import clock
 from firstflight.errors import ClockError
-from firstflight.workspace import PROJECT, Workspace, current
+from firstflight.workspace import PROJECT, Workspace, current, for_child
 
 PLAIN_MLFLOW = """
 import mlflow
@@ -59,6 +59,73 @@ def test_the_clock_is_set_in_the_workspace_else_it_is_today(ws):
     assert clock.today() == dt.date(2013, 4, 1)
 
 
+@pytest.mark.parametrize("folder", ["notebooks", "src", "/"])
+def test_a_relative_path_is_one_from_the_project(monkeypatch, tmp_path, folder):
+    """A terminal and a notebook run in different folders and mean the same workspace."""
+    monkeypatch.chdir(PROJECT / folder)
+    monkeypatch.setenv("FIRSTFLIGHT_HOME", "other/workspace")
+    assert current().root == PROJECT / "other" / "workspace"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FIRSTFLIGHT_HOME", "~/workspace")
+    assert current().root == tmp_path / "workspace"
+    monkeypatch.setenv("FIRSTFLIGHT_HOME", "")
+    assert current().root == PROJECT / "workspace"
+
+
+ALL_TOOLS = """
+import sys
+from firstflight import workspace
+ws = workspace.configure()
+workspace.make(ws)
+from classroom import setup_tools
+setup_tools.seed(ws)
+import mlflow, bentoml, prefect.settings
+from sklearn.linear_model import LinearRegression
+mlflow.set_experiment("scratch")
+with mlflow.start_run() as run:
+    mlflow.log_text("hello", "hello.txt")
+    model = LinearRegression().fit([[0], [1]], [0, 1])
+    info = mlflow.sklearn.log_model(
+        model, name="m", serialization_format="skops", pip_requirements=["skops"]
+    )
+client = mlflow.MlflowClient()
+client.create_registered_model("m")
+client.create_model_version(
+    "m", source=info.model_uri, run_id=run.info.run_id, model_id=info.model_id
+)
+folder = mlflow.artifacts.download_artifacts("models:/m/1")
+assert folder.startswith(str(ws.artifacts)), folder
+assert mlflow.artifacts.load_text(run.info.artifact_uri + "/hello.txt") == "hello"
+bentoml.bentos.list()
+import asyncio
+from prefect.server.database import provide_database_interface
+async def ask():
+    async with provide_database_interface().session_context() as session:
+        import sqlalchemy
+        where = sqlalchemy.text("SELECT file FROM pragma_database_list")
+        return (await session.execute(where)).scalar()
+assert asyncio.run(ask()) == str(ws.prefect_database)
+"""
+
+
+@pytest.mark.parametrize("name", ["plain", "100% of Müller's", "per%20cent?", "number #1"])
+def test_every_tool_stays_inside_however_the_folder_is_called(tmp_path, name):
+    ws = Workspace(tmp_path / "parent" / name / "workspace")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ALL_TOOLS],
+        env=for_child(ws),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [p.name for p in tmp_path.iterdir()] == ["parent"]
+    assert [p.name for p in (tmp_path / "parent").iterdir()] == [name]
+    assert [p.name for p in (tmp_path / "parent" / name).iterdir()] == ["workspace"]
+    assert ws.database.is_file()
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"\xff", b"[]", b"null", b'{"today": null}', b'{"today": "soon"}', b'{"day": 1}'],
@@ -91,5 +158,6 @@ def test_only_use_cases_know_about_flights():
     for path in (PROJECT / "src" / "firstflight").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and node.value in theirs:
-                allowed = {"usecase.py": theirs, "cli.py": {"flights"}, "service.py": {"flights"}}
+                allowed = {"usecase.py": theirs, "cli.py": {"flights"}, "svc.py": {"flights"}}
+                allowed["guard.py"] = {"origin"}  # the header of a request
                 assert node.value in allowed.get(path.name, set()), (path.name, node.lineno)
