@@ -11,6 +11,7 @@ import datetime as dt
 import errno
 import io
 import json
+import logging
 import os
 import sqlite3
 import sys
@@ -61,7 +62,8 @@ def command(name: str, *, opens: bool = True) -> Callable[[Callable[..., Any]], 
                     workspace.configure()
                 if os.environ.get("FIRSTFLIGHT_TRACEBACK") != "1":
                     # MLflow prints a trace of an error and raises it too: the sentence says it.
-                    os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"
+                    os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"  # read when it is imported
+                    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
                 return function(*args, **kwargs)
             except Exception as error:
                 if os.environ.get("FIRSTFLIGHT_TRACEBACK") == "1" or isinstance(
