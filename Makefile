@@ -39,7 +39,7 @@ test: style $(INSTALLED) ## everything that must be green; ends with pytest's co
 drills: $(INSTALLED) ## kill, race and damage the path by the thousand; one table
 	$(BIN)/python -m drills
 
-bench: $(INSTALLED) ## measure the service beside others, and the growth of each step
+bench: $(INSTALLED) ## measure the service beside others, and how the path grows (10 minutes)
 	$(BIN)/python -m benchmarks
 
 style: $(INSTALLED) ## formatting, lint, types, and notebooks that match their source

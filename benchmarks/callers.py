@@ -199,6 +199,42 @@ async def _at_a_rate(
     return outcome
 
 
+def who_come_again(
+    port: int, path: str, bodies: Sequence[bytes], callers: int, seconds: float, after: float
+) -> Outcome:
+    """Let more callers ask than are served at once; who is told so (429) comes again later.
+
+    Parameters
+    ----------
+    after : float
+        Seconds that a caller who was sent away waits, as ``Retry-After`` says.
+    """
+
+    async def ask_all() -> Outcome:
+        outcome, again = Outcome(), itertools.cycle(bodies)
+        begun = time.perf_counter()
+
+        async def ask() -> None:
+            caller = Caller(port)
+            while time.perf_counter() - begun < seconds:
+                at = time.perf_counter()
+                try:
+                    status, _ = await caller.post(path, next(again))
+                except (OSError, asyncio.IncompleteReadError):
+                    status = 0
+                    await caller.close()
+                outcome.add(status, 1000 * (time.perf_counter() - at))
+                if status == 429:
+                    await asyncio.sleep(after)
+            await caller.close()
+
+        await asyncio.gather(*(ask() for _ in range(callers)))
+        outcome.seconds = time.perf_counter() - begun
+        return outcome
+
+    return asyncio.run(ask_all())
+
+
 @contextlib.contextmanager
 def half_sent(port: int) -> Iterator[None]:
     """Hold a connection open that has sent its header and one byte of its body."""

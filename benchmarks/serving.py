@@ -16,7 +16,7 @@ from benchmarks import callers, shop
 from benchmarks.callers import Outcome
 from classroom import servers, traffic
 from classroom.servers import Server
-from firstflight import registry, state
+from firstflight import process, registry, state
 from firstflight import usecase as usecases
 from firstflight.workspace import PROJECT
 
@@ -164,31 +164,38 @@ def compare(running: dict[str, Asked], rounds: int) -> dict[str, Row]:
     return table
 
 
-def overload(port: int, seconds: float = 5.0) -> dict[str, float]:
-    """Return what happens under five times the load that the service can answer.
+def overload(port: int, seconds: float = 5.0) -> dict[str, dict[str, float]]:
+    """Return what happens when more is asked than the service can answer.
 
     Returns
     -------
     dict
-        ``capacity`` (answers a second to as many callers as it takes at once), ``quiet_p99_ms``
-        (of them), ``offered`` (requests a second), ``answered`` (of them, a second),
-        ``shed_share``, ``p99_ms`` (of what was answered), ``shed_p99_ms``, ``failed`` (neither
-        answered nor told to come again).
+        ``"as many as are served at once"``, ``"five times as many callers"`` (who come again when
+        they are told to) and ``"five times the rate"`` (of callers who never wait, up to 200
+        requests underway): each with ``answered`` (a second), ``p99_ms`` of these, ``shed_share``,
+        ``shed_p99_ms`` and ``failed`` (neither answered nor told to come again).
     """
-    bodies = shop.bodies(1000)
-    quiet = callers.together(port, "/predict", bodies, CALLERS)
-    offered = 5 * quiet.per_second
-    loud = callers.at_a_rate(port, "/predict", bodies, offered, seconds)
-    good, shed = loud.of(200), loud.of(429)
+    bodies, rules = shop.bodies(1000), process.load().service
+    most, after = rules.max_concurrent, float(rules.retry_after_seconds)
+    quiet = callers.who_come_again(port, "/predict", bodies, most, seconds, after)
+    loud = callers.who_come_again(port, "/predict", bodies, 5 * most, seconds, after)
+    rate = 5 * quiet.per_second
+    flood = callers.at_a_rate(port, "/predict", bodies, rate, seconds)
     return {
-        "capacity": quiet.per_second,
-        "quiet_p99_ms": quiet.p99,
-        "offered": offered,
-        "answered": len(good.ms) / loud.seconds,
-        "shed_share": len(shed.ms) / len(loud.ms),
+        "as many as are served at once": _shed(quiet),
+        "five times as many callers": _shed(loud),
+        "five times the rate": _shed(flood),
+    }
+
+
+def _shed(seen: Outcome) -> dict[str, float]:
+    good, shed = seen.of(200), seen.of(429)
+    return {
+        "answered": len(good.ms) / seen.seconds,
         "p99_ms": good.p99,
+        "shed_share": len(shed.ms) / len(seen.ms),
         "shed_p99_ms": shed.p99 if shed.ms else 0.0,
-        "failed": len(loud.ms) - len(good.ms) - len(shed.ms),
+        "failed": len(seen.ms) - len(good.ms) - len(shed.ms),
     }
 
 
@@ -201,7 +208,7 @@ def slow_callers(port: int, n: int = 100) -> Outcome:
         return callers.one_after_the_other(port, "/predict", shop.bodies(50))
 
 
-def run(rounds: int = 5) -> tuple[dict[str, Row], dict[str, float], Outcome]:
+def run(rounds: int = 5) -> tuple[dict[str, Row], dict[str, Row], Outcome]:
     """Compare our service with others, then overload it.
 
     Returns

@@ -47,8 +47,9 @@ def switch(
 ) -> None:
     """Let the registry say which releases serve."""
     after = {"live": live, "candidate": candidate, "previous": previous}
+    action = "promote" if mode == "off" else mode
     deployments.change(
-        NAME, "alias", after=after, mode=mode, share=0.0, by="model_owner", reason="bench"
+        NAME, action, after=after, mode=mode, share=0.0, by="model_owner", reason="bench"
     )
 
 

@@ -1,4 +1,4 @@
-"""Two hundred switches under fifty requests a second: who notices."""
+"""Two hundred switches under fifty requests a second, and whether anybody notices."""
 
 from __future__ import annotations
 

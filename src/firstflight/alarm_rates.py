@@ -100,6 +100,17 @@ class Rates:
     controls: pd.DataFrame
     quiet: pd.DataFrame
 
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables by name, in the order in which they are read; empty ones left out."""
+        named = {
+            "rules": self.rules,
+            "accidents": self.accidents,
+            "releases": self.releases,
+            "controls": self.controls,
+            "quiet": self.quiet,
+        }
+        return {name: table for name, table in named.items() if len(table)}
+
 
 @dataclass(frozen=True)
 class DamagedDrops(Drops):

@@ -188,7 +188,12 @@ class Answering:
         return [i for i, day in enumerate(days) if abs(day - today) > most]
 
     def answer(
-        self, requests: Sequence[Any], replayed: Sequence[bool]
+        self,
+        requests: Sequence[Any],
+        replayed: Sequence[bool],
+        *,
+        held: Held | None = None,
+        shadow: bool = True,
     ) -> tuple[list[Answer], Future[bool]]:
         """Answer requests, all by the same releases.
 
@@ -198,6 +203,11 @@ class Answering:
             Objects of the use case's contract.
         replayed : sequence of bool
             For each, whether it is a replay: answered as any other, and logged apart.
+        held : Held, optional
+            Who answers; by default what is held now.
+        shadow : bool, default True
+            Whether a candidate in the shadow predicts before this returns. If not, `shadow` is to
+            be called afterwards.
 
         Returns
         -------
@@ -213,7 +223,7 @@ class Answering:
         StateError
             If the published state was altered.
         """
-        held = self.held  # one read: the whole batch is answered by the same releases
+        held = held or self.held  # one read: the whole batch is answered by the same releases
         if "live" not in held.releases:
             raise NothingLive(
                 f"No release of {self.usecase.name} is live: register one, pass the gate and "
@@ -227,46 +237,82 @@ class Answering:
             to_candidate = np.array([share_of(key) < held.share for key in keys])
         answers: list[Answer | None] = [None] * len(requests)
         records: list[dict[str, Any]] = []
-        now = dt.datetime.now(dt.UTC).isoformat()
-        for alias, chosen, shadow in (
-            ("live", everybody[~to_candidate], False),
-            ("candidate", everybody[to_candidate], False),
-            ("candidate", everybody if held.mode == "shadow" else everybody[:0], True),
-        ):
-            if not len(chosen):
+        for alias, chosen in (("live", ~to_candidate), ("candidate", to_candidate)):
+            rows = everybody[chosen]
+            if not len(rows):
                 continue
             release = held.releases[alias]
-            try:
-                said, ages = self._ask(release, columns, chosen)
-            except Exception:
-                if not shadow:
-                    raise
-                self.counts["shadow_failures"] += 1  # it answers nobody, so it may hurt nobody
-                logger.exception("The shadow failed; live answers.")
-                continue
-            for i, prediction, age in zip(chosen.tolist(), said.tolist(), ages, strict=True):
-                request = requests[i]
-                records.append(
-                    {
-                        **request.__dict__,
-                        "role": "replay" if replayed[i] else "shadow" if shadow else alias,
-                        "release": release.version,
-                        "feature_version": release.feature_version,
-                        "prediction": prediction,
-                        "state_age_days": age,
-                        "timestamp": now,
-                    }
+            said, ages = self._ask(release, columns, rows)
+            records += self._records(release, alias, requests, replayed, rows, said, ages)
+            for i, prediction, age in zip(rows.tolist(), said.tolist(), ages, strict=True):
+                day = None if age is None else requests[i].date - dt.timedelta(days=age)
+                answers[i] = Answer.model_construct(
+                    prediction=prediction,
+                    release=str(release.version),
+                    state_date=day,
+                    state_age_days=age,
                 )
-                if not shadow:
-                    day = None if age is None else request.date - dt.timedelta(days=age)
-                    answers[i] = Answer.model_construct(
-                        prediction=prediction,
-                        release=str(release.version),
-                        state_date=day,
-                        state_age_days=age,
-                    )
+        if shadow:
+            records += self._shadow(held, columns, requests, replayed)
         self.counts["answered"] += len(requests)
         return [answer for answer in answers if answer is not None], self.log.add(records)
+
+    def shadow(self, held: Held, requests: Sequence[Any], replayed: Sequence[bool]) -> None:
+        """Let the candidate predict for requests that were answered, and write down what it says.
+
+        Parameters
+        ----------
+        held : Held
+            What was held when they were answered.
+        requests, replayed
+            As for `answer`.
+        """
+        columns = usecases.columns(self.types, requests)
+        records = self._shadow(held, columns, requests, replayed)
+        if records:
+            self.log.add(records)
+
+    def _shadow(
+        self,
+        held: Held,
+        columns: dict[str, np.ndarray],
+        requests: Sequence[Any],
+        replayed: Sequence[bool],
+    ) -> list[dict[str, Any]]:
+        if held.mode != "shadow":
+            return []
+        release, everybody = held.releases["candidate"], np.arange(len(requests))
+        try:
+            said, ages = self._ask(release, columns, everybody)
+        except Exception:
+            self.counts["shadow_failures"] += 1  # it answers nobody, so it may hurt nobody
+            logger.exception("The shadow failed; live answers.")
+            return []
+        return self._records(release, "shadow", requests, replayed, everybody, said, ages)
+
+    def _records(
+        self,
+        release: Release,
+        role: str,
+        requests: Sequence[Any],
+        replayed: Sequence[bool],
+        rows: np.ndarray,
+        said: np.ndarray,
+        ages: list[int | None],
+    ) -> list[dict[str, Any]]:
+        now = dt.datetime.now(dt.UTC).isoformat()
+        return [
+            {
+                **requests[i].__dict__,
+                "role": "replay" if replayed[i] else role,
+                "release": release.version,
+                "feature_version": release.feature_version,
+                "prediction": prediction,
+                "state_age_days": age,
+                "timestamp": now,
+            }
+            for i, prediction, age in zip(rows.tolist(), said.tolist(), ages, strict=True)
+        ]
 
     def _ask(
         self, release: Release, columns: dict[str, np.ndarray], chosen: np.ndarray
@@ -326,9 +372,11 @@ class Gatherer:
     """
 
     WAIT_SECONDS = 0.002
+    SHADOW_SECONDS = 0.05  # the shadow predicts this much later, for all that came meanwhile
 
     def __init__(self, answering: Answering, underway: Callable[[], int]) -> None:
         self.answering, self.underway = answering, underway
+        self._shadowed: list[tuple[Held, Any, bool]] = []
         self._waiting: list[tuple[Any, bool, asyncio.Future[Answer]]] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -359,9 +407,16 @@ class Gatherer:
                         one[2].set_exception(error)
 
     def _answer_together(self, taken: list[tuple[Any, bool, asyncio.Future[Answer]]]) -> None:
-        answers, logged = self.answering.answer([t[0] for t in taken], [t[1] for t in taken])
+        held = self.answering.held  # one read: the poll's thread may replace it in between
+        answers, logged = self.answering.answer(
+            [t[0] for t in taken], [t[1] for t in taken], held=held, shadow=False
+        )
         pairs = list(zip(taken, answers, strict=True))
         loop = asyncio.get_running_loop()
+        if held.mode == "shadow":
+            if not self._shadowed:
+                loop.call_later(self.SHADOW_SECONDS, self.shadow)
+            self._shadowed += [(held, request, replayed) for request, replayed, _ in taken]
 
         def give() -> None:
             for (_, _, done), answer in pairs:
@@ -375,3 +430,10 @@ class Gatherer:
             give()
 
         logged.add_done_callback(lambda _: loop.call_soon_threadsafe(written))
+
+    def shadow(self) -> None:
+        """Let the candidate predict for the single requests since the last time."""
+        waiting, self._shadowed = self._shadowed, []
+        for held in {id(held): held for held, _, _ in waiting}.values():
+            of = [(request, replayed) for then, request, replayed in waiting if then is held]
+            self.answering.shadow(held, [request for request, _ in of], [again for _, again in of])

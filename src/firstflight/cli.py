@@ -18,14 +18,18 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from firstflight import clock, workspace
-from firstflight.errors import FirstFlightError
+from firstflight import clock, database, locks, workspace
+from firstflight.errors import BusyError, FirstFlightError, RegistryError, StorageError
+
+if TYPE_CHECKING:
+    from firstflight.history import Deployment
 
 app = typer.Typer(
     help=(__doc__ or "").splitlines()[0] + "\n\n" + " ".join((__doc__ or "").splitlines()[2:]),
@@ -48,10 +52,19 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the his
 Version = Annotated[str, typer.Argument(help="Version number or alias.")]
 
 
-def command(name: str, *, opens: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def command(
+    name: str, *, opens: bool = True, finishes: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a command that turns the path's errors into one sentence and exit code 1.
 
-    With `opens`, the tools are pointed at the workspace in use first.
+    Parameters
+    ----------
+    name : str
+    opens : bool, default True
+        Whether the tools are pointed at the workspace in use first.
+    finishes : bool, default True
+        Whether what a killed command left is finished first. Those that change what serves do it
+        themselves: what was cut off may be the very change that they are asked for.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,20 +77,59 @@ def command(name: str, *, opens: bool = True) -> Callable[[Callable[..., Any]], 
                     # MLflow prints a trace of an error and raises it too: the sentence says it.
                     os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"  # read when it is imported
                     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+                if opens and finishes:
+                    _finish()
                 return function(*args, **kwargs)
             except Exception as error:
                 if os.environ.get("FIRSTFLIGHT_TRACEBACK") == "1" or isinstance(
                     error, (typer.Exit, typer.Abort, typer.BadParameter)
                 ):
                     raise
-                Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False).print(
-                    f"firstflight: {sentence(error)}", markup=False
-                )
+                _say(sentence(error))
                 raise typer.Exit(1) from None
 
         return app.command(name)(run)
 
     return register
+
+
+def _say(text: str) -> None:
+    """Print for people, beside the output of the command."""
+    Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False).print(
+        f"firstflight: {text}", markup=False
+    )
+
+
+def _finish() -> None:
+    """Finish what a killed command left; a registry that is gone is the command's to say."""
+    try:
+        left = database.cut_off()
+        if not left:
+            return
+        from firstflight import deployments, judgements
+
+        with locks.writing("finish", patience=1):  # whoever holds it is alive, and does it
+            for usecase in left:
+                entry = deployments.settle(usecase)
+                judgements.settle(usecase)
+                if entry is not None:
+                    _say(f"finished change {entry.n} of {usecase}, which was cut off")
+    except (RegistryError, BusyError, StorageError):
+        return
+
+
+def _pending(usecase: str) -> int:
+    """Return the number of the last change if a kill cut it off, else 0."""
+    from firstflight import deployments
+
+    return max(deployments.unfinished(usecase), default=0)
+
+
+def _made(text: str, entry: Deployment, pending: int) -> None:
+    """Say what a change did, and if a command that was cut off had made it."""
+    if entry.n == pending:
+        text += f" (change {entry.n} of {entry.date}, which was cut off, is finished)"
+    console.print(text, soft_wrap=True, markup=False)
 
 
 def sentence(error: BaseException) -> str:
@@ -128,11 +180,11 @@ def _print_json(data: Any) -> None:
 
 
 def _table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*[str(cell) for cell in row])
+        table.add_row(*[Text(str(cell)) for cell in row])  # no markup: a reason may hold brackets
     console.print(table)
 
 
@@ -181,6 +233,12 @@ def status_command(usecase: UseCaseName = "flights", as_json: Json = False) -> N
             "next command that changes something brings them up to date",
             soft_wrap=True,
         )
+    if found["unproven_rollback"]:
+        console.print(
+            f"unfinished: the rollback of change {found['unproven_rollback']} is not proven; "
+            "`firstflight rollback --prove --url ...` does it",
+            soft_wrap=True,
+        )
     for alias, version in found["aliases_moved_by_hand"].items():
         console.print(
             f"moved by hand: MLflow's alias {alias} is {version or 'not set'}, and nothing follows "
@@ -216,7 +274,7 @@ def history_command(
     if entry is None:
         console.print(f"On {day} no release of {usecase} was deployed yet.")
         return None
-    live = entry.after.get("live", "nothing")
+    live = entry.after.get("live")
     made_live = [
         e
         for e in history.entries(usecase)
@@ -224,8 +282,8 @@ def history_command(
     ]
     cause = made_live[-1] if made_live else entry
     console.print(
-        f"On {day} version {live} of {usecase} was live, since {cause.date} ({cause.action} by "
-        f"{cause.by}): {cause.reason}",
+        f"On {day} {f'version {live}' if live else 'nothing'} of {usecase} was live, since "
+        f"{cause.date} ({cause.action} by {cause.by}): {cause.reason}",
         soft_wrap=True,
         markup=False,
     )
@@ -315,7 +373,7 @@ def gate_command(version: Version, usecase: UseCaseName = "flights", as_json: Js
         raise typer.Exit(NOT_GO)
 
 
-@command("waive")
+@command("waive", finishes=False)
 def waive_command(
     version: Version, by: By, reason: Reason, usecase: UseCaseName = "flights"
 ) -> None:
@@ -323,10 +381,12 @@ def waive_command(
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    console.print(operations.waive(usecases.get(usecase), version, by=by, reason=reason).reason)
+    case, pending = usecases.get(usecase), _pending(usecase)
+    entry = operations.waive(case, version, by=by, reason=reason)
+    _made(entry.reason, entry, pending)
 
 
-@command("shadow")
+@command("shadow", finishes=False)
 def shadow_command(
     version: Version, by: By, reason: Reason, usecase: UseCaseName = "flights"
 ) -> None:
@@ -334,18 +394,22 @@ def shadow_command(
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    entry = operations.start_shadow(usecases.get(usecase), version, by=by, reason=reason)
-    console.print(f"version {entry.after['candidate']} shadows version {entry.after['live']}")
+    case, pending = usecases.get(usecase), _pending(usecase)
+    entry = operations.start_shadow(case, version, by=by, reason=reason)
+    what = f"version {entry.after['candidate']} shadows version {entry.after['live']}"
+    _made(what, entry, pending)
 
 
-@command("canary")
+@command("canary", finishes=False)
 def canary_command(by: By, reason: Reason, usecase: UseCaseName = "flights") -> None:
     """Let the candidate answer its share of the requests."""
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    entry = operations.start_canary(usecases.get(usecase), by=by, reason=reason)
-    console.print(f"version {entry.after['candidate']} answers {entry.share:.0%} of the requests")
+    case, pending = usecases.get(usecase), _pending(usecase)
+    entry = operations.start_canary(case, by=by, reason=reason)
+    what = f"version {entry.after['candidate']} answers {entry.share:.0%} of the requests"
+    _made(what, entry, pending)
 
 
 @command("decide")
@@ -364,7 +428,7 @@ def decide_command(usecase: UseCaseName = "flights", as_json: Json = False) -> N
         raise typer.Exit(NOT_GO)
 
 
-@command("promote")
+@command("promote", finishes=False)
 def promote_command(
     version: Version, by: By, reason: Reason, usecase: UseCaseName = "flights"
 ) -> None:
@@ -372,32 +436,36 @@ def promote_command(
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    entry = operations.promote(usecases.get(usecase), version, by=by, reason=reason)
-    console.print(f"version {entry.after['live']} of {usecase} is live")
+    case, pending = usecases.get(usecase), _pending(usecase)
+    entry = operations.promote(case, version, by=by, reason=reason)
+    _made(f"version {entry.after['live']} of {usecase} is live", entry, pending)
 
 
-@command("abort")
+@command("abort", finishes=False)
 def abort_command(by: By, reason: Reason, usecase: UseCaseName = "flights") -> None:
     """Take the candidate out."""
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    entry = operations.abort(usecases.get(usecase), by=by, reason=reason)
-    console.print(f"version {entry.details['version']} is out; live answers everything")
+    case, pending = usecases.get(usecase), _pending(usecase)
+    entry = operations.abort(case, by=by, reason=reason)
+    what = f"version {entry.details['version']} is out; live answers everything"
+    _made(what, entry, pending)
 
 
-@command("withdraw")
+@command("withdraw", finishes=False)
 def withdraw_command(by: By, reason: Reason, usecase: UseCaseName = "flights") -> None:
     """Take every release out: nothing answers until another one is promoted."""
     from firstflight import operations
     from firstflight import usecase as usecases
 
-    entry = operations.withdraw(usecases.get(usecase), by=by, reason=reason)
-    console.print(
+    case, pending = usecases.get(usecase), _pending(usecase)
+    entry = operations.withdraw(case, by=by, reason=reason)
+    what = (
         f"version {entry.details['version']} of {usecase} is out, and nothing is live: the service "
-        "answers 503, so tell the callers to use the naive guess",
-        soft_wrap=True,
+        "answers 503, so tell the callers to use the naive guess"
     )
+    _made(what, entry, pending)
 
 
 @command("check")
@@ -442,9 +510,51 @@ def monitor_command(
         raise typer.Exit(NOT_GO)
 
 
-@command("rollback")
+@command("rules")
+def rules_command(
+    usecase: UseCaseName = "flights",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Count false alarms and what is found; takes minutes.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="A folder of drops to measure on, instead of those landed.")
+    ] = None,
+    every: Annotated[
+        int, typer.Option(min=1, help="Replay accidents in one week of this many.")
+    ] = 4,
+    alarms_only: Annotated[
+        bool, typer.Option("--alarms-only", help="Leave out gate and rollout.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the alert rules with their limits, or measure what each costs and finds."""
+    from firstflight import alarm_rates, drops, operations, process
+    from firstflight import usecase as usecases
+
+    case = usecases.get(usecase)
+    left_out: list[str] = []
+    if measure:
+        known = operations.landed(case) if data is None else drops.whole(data, case.sources)
+        tables, left_out = operations.measured_rules(
+            case, known, every=every, decisions=not alarms_only
+        )
+    else:
+        tables = {"rules": alarm_rates.rule_list(process.load().usecase(usecase))}
+    if as_json:
+        return _print_json(
+            {name: table.to_dict(orient="records") for name, table in tables.items()}
+        )
+    for name, table in tables.items():
+        _table(f"{usecase}: {name}", list(table.columns), table.to_numpy().tolist())
+        console.print()
+    for sentence in left_out:
+        console.print(f"left out: {sentence}", soft_wrap=True, markup=False)
+    return None
+
+
+@command("rollback", finishes=False)
 def rollback_command(
-    reason: Reason,
+    reason: Reason = "",
     by: By = "on_call",
     usecase: UseCaseName = "flights",
     url: Annotated[
@@ -453,6 +563,9 @@ def rollback_command(
     force: Annotated[bool, typer.Option(help="Switch although the preflight failed.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Only the preflight; change nothing.")
+    ] = False,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Only the proof of the last rollback, again.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -473,12 +586,18 @@ def rollback_command(
         if not all(c.ok for c in checks):
             raise typer.Exit(NOT_GO)
         return
-    done = rollback.rollback(case, drops, reason=reason, by=by, url=url, force=force)
+    if prove:
+        if url is None:
+            raise typer.BadParameter("--prove needs the --url of the service.")
+        done = rollback.prove_again(case, url=url, by=by)
+    else:
+        done = rollback.rollback(case, drops, reason=reason, by=by, url=url, force=force)
     if as_json:
         _print_json(done.model_dump(mode="json"))
     else:
         console.print(
             f"version {done.restored} of {usecase} is live again; version {done.left} is out"
+            + (f" (change {done.entry}, made before)" if done.done_before else "")
         )
         if done.proof is None:
             console.print("not proven: give --url of the service to replay frozen requests")

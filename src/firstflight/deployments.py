@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from firstflight import clock, history, locks, process, records, registry
-from firstflight.errors import ClockError, PermissionRefused, RegistryError
+from firstflight.errors import ClockError, PermissionRefused, RegistryError, RolloutError
 from firstflight.history import Deployment, Mode
 
 REASON_MAX = 2000  # characters; somebody reads it at night
@@ -74,7 +74,9 @@ def change(
     Parameters
     ----------
     action : str
-        A key of `PERMISSION`.
+        A key of `PERMISSION`. A rollback whose `details` say that it was ``forced`` needs the
+        permission ``force_rollback`` too. An ``alias`` is moved by hand, and only to a version
+        that was live before: the right to go back is no right to go past the gate.
     after : mapping of str to str or None
         The aliases to change; None removes one, an absent one stays.
     reason, by : str
@@ -95,6 +97,9 @@ def change(
         The role may not.
     RegistryError
         No reason, a reason that is too long, or a version that is not registered.
+    RolloutError
+        What would serve makes no sense: a live release that is its own candidate, a rollout
+        without one, a share without a canary.
     ClockError
         Today is before the newest entry's day: a history that goes back names the wrong release.
     """
@@ -115,6 +120,8 @@ def change(
                 f"characters: keep it to {REASON_MAX}, and put the rest where it can be linked."
             )
         allow(action, by.strip())
+        if action == "rollback" and (details or {}).get("forced"):
+            allow("force a rollback", by.strip(), "force_rollback")
         settle(usecase)
         newest = history.newest(usecase)
         today = clock.today()
@@ -125,10 +132,11 @@ def change(
                 "(`firstflight today DAY`)."
             )
         before = dict(newest.after) if newest else {}
-        for version in after.values():
-            if version is not None:
-                registry.tags(usecase, version)
         merged = {name: v for name, v in {**before, **after}.items() if v is not None}
+        _require_sense(usecase, before, merged, mode, share)
+        if action == "alias":
+            now = newest.mode if newest else "off"
+            _require_known(usecase, before, merged, mode if mode != now else "off")
         entry = Deployment(
             n=(newest.n if newest else 0) + 1,
             date=today,
@@ -141,9 +149,57 @@ def change(
             by=by.strip(),
             details=dict(details or {}),
         )
+        # This is the switch. All before it can be refused, and all after it only follows.
         records.append(usecase, history.KIND, entry)
-        _mirror(usecase, entry)
+        with registry.following(usecase):
+            _mirror(usecase, entry)
         return entry
+
+
+def _require_sense(
+    usecase: str, before: Mapping[str, str], after: Mapping[str, str], mode: Mode, share: float
+) -> None:
+    for name, version in after.items():
+        if name not in history.ALIASES:
+            raise RolloutError(
+                f"{usecase} has no alias {name!r}, so nothing was changed: there are "
+                f"{', '.join(history.ALIASES)}."
+            )
+        # What is served already is not asked again: MLflow may be gone, and going back must work.
+        if before.get(name) != version and registry.resolve(usecase, version) != version:
+            raise RolloutError(
+                f"{usecase} has no version {version!r}, so nothing was changed: write its number "
+                "as `firstflight status` does."
+            )
+    live, candidate = after.get("live"), after.get("candidate")
+    if candidate is not None and candidate == live:
+        raise RolloutError(
+            f"{usecase} version {live} would be live and its own candidate, so nothing was changed:"
+            " take another version."
+        )
+    if mode != "off" and None in (live, candidate):
+        raise RolloutError(
+            f"A {mode} of {usecase} needs a live release and a candidate, so nothing was changed."
+        )
+    if not (0 < share < 1 if mode == "canary" else share == 0):
+        raise RolloutError(
+            f"A share of {share:g} in mode {mode!r} makes no sense, so nothing of {usecase} was "
+            "changed: it is between 0 and 1 in a canary, and 0 otherwise."
+        )
+
+
+def _require_known(
+    usecase: str, before: Mapping[str, str], after: Mapping[str, str], mode: str
+) -> None:
+    """Refuse an alias that is moved by hand to what was never live, or into a rollout."""
+    moved = {version for name, version in after.items() if before.get(name) != version}
+    new = sorted(moved - {entry.after.get("live", "") for entry in history.entries(usecase)})
+    if new or mode != "off":
+        what = f"version {', '.join(new)} was never live" if new else f"a {mode} was asked for"
+        raise RolloutError(
+            f"Aliases of {usecase} are moved by hand between releases that were live before, and "
+            f"{what}, so nothing was changed: use shadow, canary and promote."
+        )
 
 
 def settle(usecase: str) -> Deployment | None:
@@ -157,7 +213,8 @@ def settle(usecase: str) -> Deployment | None:
         newest = history.newest(usecase)
         if newest is None or registry.mirrored(usecase) == newest.n:
             return None
-        _mirror(usecase, newest)
+        with registry.following(usecase):
+            _mirror(usecase, newest)
         return newest
 
 

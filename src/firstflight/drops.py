@@ -353,6 +353,35 @@ class Drops:
         return min(stems)
 
 
+def whole(root: Path, sources: Mapping[str, Source]) -> Drops:
+    """Return all drops of a folder as they are known on the day after their last month.
+
+    Parameters
+    ----------
+    root : Path
+        A folder with ``SHA256SUMS`` and one folder per source.
+    sources : mapping of str to Source
+        By name.
+
+    Returns
+    -------
+    Drops
+
+    Raises
+    ------
+    DropError
+        If no month of the sources is listed.
+    """
+    listed = (Path(name) for name in read_sums(root))
+    stems = [path.stem for path in listed if path.parent.name in sources]
+    if not stems:
+        raise DropError(
+            f"{root} lists no month of {', '.join(sources)} in {SUMS}: name a folder with drops."
+        )
+    year, month = (int(part) for part in max(stems).split("-"))
+    return Drops(root, sources, dt.date(year + month // 12, month % 12 + 1, 1))
+
+
 def _name(source: Source, month: str) -> str:
     return f"{source.name}/{month}.parquet"
 

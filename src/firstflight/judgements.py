@@ -10,10 +10,11 @@ import datetime as dt
 
 from pydantic import BaseModel, ConfigDict
 
-from firstflight import clock, gate, history, locks, process, records, registry, rollout
+from firstflight import clock, database, gate, history, locks, process, records, registry, rollout
 from firstflight.errors import GateError, RolloutError
 
 VERDICTS, DECISIONS = "verdicts", "decisions"
+OF_VERDICT = ("gate.", "waiver.")  # tags of a version
 
 
 class Judgement(BaseModel):
@@ -92,12 +93,16 @@ def judgement_of(usecase: str, version: str) -> Judgement:
 def record_verdict(usecase: str, version: str, against: str, verdict: gate.Verdict) -> Judgement:
     """Write a verdict down, and let the version's tags in MLflow say the same for people."""
     with locks.writing("gate"):
-        number = len(records.numbers(usecase, VERDICTS)) + 1
         found = Judgement(
-            n=number, date=clock.today(), version=version, against=against, verdict=verdict
+            n=records.following(usecase, VERDICTS),
+            date=clock.today(),
+            version=version,
+            against=against,
+            verdict=verdict,
         )
         records.append(usecase, VERDICTS, found)
-        _mirror_verdict(usecase, found)
+        with registry.following(usecase):
+            _mirror_verdict(usecase, found)
         return found
 
 
@@ -105,35 +110,37 @@ def record_decision(usecase: str, version: str, decision: rollout.Decision) -> R
     """Write a decision about the rollout in progress down."""
     with locks.writing("decide"):
         found = RolloutDecision(
-            n=len(records.numbers(usecase, DECISIONS)) + 1,
+            n=records.following(usecase, DECISIONS),
             entry=stage_entry(usecase).n,
             date=clock.today(),
             version=version,
             decision=decision,
         )
         records.append(usecase, DECISIONS, found)
-        _mirror_decision(usecase, found)
+        with registry.following(usecase):
+            _mirror_decision(usecase, found)
         return found
 
 
 def settle(usecase: str) -> None:
-    """Bring MLflow's tags up to the newest verdict and decision, if a command was cut off."""
-    with locks.writing("settle"):
-        verdict = records.newest(usecase, VERDICTS, Judgement)
-        if verdict is not None:
-            tags = registry.tags(usecase, verdict.version)
-            if tags.get("gate.record") != str(verdict.n):
-                _mirror_verdict(usecase, verdict)
-        decision = records.newest(usecase, DECISIONS, RolloutDecision)
-        if decision is not None:
-            tags = registry.tags(usecase, decision.version)
-            if tags.get("rollout.record") != str(decision.n):
-                _mirror_decision(usecase, decision)
+    """Bring MLflow's tags up to the newest verdicts and decisions, if a command was cut off."""
+    if not database.behind(usecase):
+        return
+    with locks.writing("settle"), registry.following(usecase):
+        done = database.followed(usecase, VERDICTS)
+        for n in records.numbers(usecase, VERDICTS)[done:]:
+            _mirror_verdict(usecase, records.read(usecase, VERDICTS, n, Judgement))
+        done = database.followed(usecase, DECISIONS)
+        for n in records.numbers(usecase, DECISIONS)[done:]:
+            _mirror_decision(usecase, records.read(usecase, DECISIONS, n, RolloutDecision))
 
 
 def _mirror_verdict(usecase: str, found: Judgement) -> None:
     tags = {**found.verdict.tags(), "gate.against": found.against, "gate.date": str(found.date)}
-    registry.set_tags(usecase, found.version, tags)
+    # What was said of an older verdict does not hold for this one; its number stays to the end.
+    old = [key for key in registry.tags(usecase, found.version) if key.startswith(OF_VERDICT)]
+    gone = dict.fromkeys({*old} - {*tags, "gate.record"})
+    registry.set_tags(usecase, found.version, {**tags, **gone})
     registry.set_tags(usecase, found.version, {"gate.record": str(found.n)})
 
 

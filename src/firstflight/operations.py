@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import mlflow
@@ -17,19 +19,23 @@ import numpy as np
 import pandas as pd
 
 from firstflight import (
+    alarm_rates,
     clock,
     contract,
     deployments,
     drift,
+    error_rates,
     files,
     gate,
     history,
     judgements,
     locks,
+    metrics,
     monitor,
     predictions,
     process,
     registry,
+    rollback,
     rollout,
     snapshot,
     train,
@@ -553,6 +559,8 @@ def check_releases(usecase: UseCase) -> dict[str, str]:
     This is what CI asks of a branch: a release that cannot be loaded is an outage on the next
     restart of the service.
     """
+    if history.serving(usecase.name).releases:
+        registry.require()
     return {
         f"{alias} (version {version})": problem
         for alias, version in history.serving(usecase.name).releases.items()
@@ -642,6 +650,84 @@ def _inputs(live: Release, answered: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def measured_rules(
+    usecase: UseCase, drops: Drops, *, every: int = 4, decisions: bool = True
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Measure what every alert rule costs and finds, and how often gate and rollout are wrong.
+
+    Nothing is written. Without releases the rules about answers and the decisions are left out.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        The days to measure on; their today is the first that is not looked at.
+    every : int, default=4
+        Accidents are replayed in one week of this many.
+    decisions : bool, default=True
+        Whether to measure gate and rollout too, which takes minutes more.
+
+    Returns
+    -------
+    tables : dict of str to DataFrame
+        Those of `firstflight.alarm_rates.Rates` by name, and those of
+        `firstflight.error_rates.measure` as ``decisions: ...``.
+    left_out : list of str
+        One sentence for each release that could not be loaded.
+
+    Raises
+    ------
+    MonitorError
+        If fewer than 16 weeks have landed.
+    """
+    releases, left_out = [], []
+    for version in registry.versions(usecase.name):
+        try:
+            releases.append(registry.load(usecase.name, version))
+        except FirstFlightError as error:
+            left_out.append(str(error))
+    learned = {r.version: dt.date.fromisoformat(r.about["trained_to"]) for r in releases}
+    # A release is judged on whole weeks after its training days.
+    judged = [r for r in releases if (drops.today - learned[r.version]).days > 5 * 7]
+    rates = alarm_rates.measure(usecase, drops, process.load(), judged, every=every)
+    tables = rates.tables()
+    if decisions and len(judged) > 1:
+        rules = process.load().usecase(usecase.name)
+        rows = _scored(usecase, drops, judged)
+        # Gains worth finding, as shares of the naive guess's loss: they fit any metric.
+        naive = metrics.row_loss(rules.metric, rows["label"], rows["naive"]).mean()
+        found = error_rates.measure(
+            rows,
+            rules.metric,
+            rules,
+            pairs={
+                f"{new.version} - {old.version}": (f"v{new.version}", f"v{old.version}")
+                for old, new in pairwise(judged)
+            },
+            better_by=[float(f"{share * naive:.2g}") for share in (0.04, 0.1, 0.2)],
+        )
+        for name, table in found.items():
+            whole = name in ("rollout", "power")
+            tables[f"decisions: {name}"] = table if whole else table.reset_index(names="")
+    return tables, left_out
+
+
+def _scored(usecase: UseCase, drops: Drops, releases: Sequence[Release]) -> pd.DataFrame:
+    """Return labelled rows with a column of answers per release, on days it did not learn from."""
+    learned = [dt.date.fromisoformat(release.about["trained_to"]) for release in releases]
+    first, last = min(learned) + dt.timedelta(days=1), drops.today - dt.timedelta(days=1)
+    rows = usecase.requests(drops, first, last)
+    rows["naive"] = usecase.naive(drops, rows)
+    rows = rows.merge(usecase.labels(drops, first, last), on=list(usecase.key))
+    for release, end in zip(releases, learned, strict=True):
+        said = predictions.replay(release, drops, end + dt.timedelta(days=1), last)
+        said = said.rename(columns={"prediction": f"v{release.version}"})
+        rows = rows.merge(
+            said[[*usecase.key, f"v{release.version}"]], on=list(usecase.key), how="left"
+        )
+    return rows.dropna(subset="naive").reset_index(drop=True)
+
+
 def last_alerts(usecase: str) -> list[dict]:
     """Return the alerts of the newest monitor report, or nothing if there is none."""
     found = sorted(workspace.current().reports.glob(f"{usecase}-????-??-??.json"))
@@ -703,6 +789,7 @@ def status(usecase: UseCase, drops: Drops) -> dict:
         "rollout": {"mode": now.mode, "share": now.share},
         "last_change": entries[-1].reason if entries else None,
         "unfinished_changes": unfinished,
+        "unproven_rollback": begun.n if (begun := rollback.unproven(name)) else None,
         "registry_problem": registry_problem,
         "aliases_moved_by_hand": by_hand,
         "alerts": last_alerts(name),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,12 @@ def folder(usecase: str, kind: str) -> Path:
     return workspace.current().records / usecase / kind
 
 
+def usecases() -> list[str]:
+    """Return the use cases that have any record, by name."""
+    root = workspace.current().records
+    return sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+
+
 def numbers(usecase: str, kind: str) -> list[int]:
     """Return the numbers of the entries, oldest first."""
     try:
@@ -35,6 +42,11 @@ def numbers(usecase: str, kind: str) -> list[int]:
     return sorted(
         int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit()
     )
+
+
+def following(usecase: str, kind: str) -> int:
+    """Return the number that the next entry will get; hold the workspace's lock until it has."""
+    return (numbers(usecase, kind) or [0])[-1] + 1
 
 
 def append(usecase: str, kind: str, entry: BaseModel) -> int:
@@ -50,18 +62,54 @@ def append(usecase: str, kind: str, entry: BaseModel) -> int:
     Raises
     ------
     RecordError
-        If the number is taken: somebody wrote without the workspace's lock. Nothing is written.
+        If the number is taken: somebody wrote without the workspace's lock. Or if it holds text
+        that is none, such as half a letter. Nothing is written.
+    StorageError
+        If the disk does not take it.
     """
     with locks.writing(f"write {kind}"):
-        number = (numbers(usecase, kind) or [0])[-1] + 1
+        number = following(usecase, kind)
         path = folder(usecase, kind) / f"{number:0{DIGITS}d}.json"
-        if path.exists():
+        try:
+            text = entry.model_dump_json(indent=1) + "\n"
+        except ValueError as error:  # half a letter, from a terminal with another encoding
+            raise RecordError(
+                f"A record of {usecase}/{kind} holds text that is not Unicode, so nothing was "
+                "written: write the reason again."
+            ) from error
+        try:
+            _write_once(path, text)
+        except FileExistsError:
             raise RecordError(
                 f"Record {number} of {usecase}/{kind} was written by another command in this "
                 "moment: nothing was written; try again."
-            )
-        files.write(path, entry.model_dump_json(indent=1) + "\n", durable=True)
+            ) from None
+        except OSError as error:
+            raise files.not_written(path, error) from None
     return number
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a new file whole, on the disk when this returns; one that is there stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = workspace.current().temporary
+    temporary.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=temporary, prefix=f"{os.getpid()}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        # A second name for the same file: unlike a rename it never takes the place of another.
+        os.link(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    entries = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(entries)
+    finally:
+        os.close(entries)
 
 
 def read(usecase: str, kind: str, number: int, model: type[Record]) -> Record:
@@ -74,7 +122,10 @@ def read(usecase: str, kind: str, number: int, model: type[Record]) -> Record:
     """
     path = folder(usecase, kind) / f"{number:0{DIGITS}d}.json"
     try:
-        return model.model_validate(json.loads(path.read_bytes()), strict=False)
+        found = model.model_validate(json.loads(path.read_bytes()), strict=False)
+        if getattr(found, "n", number) != number:
+            raise ValueError(f"it says that it is number {found.n}")  # type: ignore[attr-defined]
+        return found
     except FileNotFoundError:
         raise RecordError(
             f"There is no record {number} of {usecase}/{kind}; `firstflight history` lists the "

@@ -7,24 +7,28 @@ for people, and nothing reads them.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import sqlite3
-from collections.abc import Mapping
-from urllib.parse import quote
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import RunStatus
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from firstflight import clock, history, locks, release, workspace
+from firstflight import clock, database, files, history, locks, release, workspace
+from firstflight.database import MIRRORED, WRITER, require
 from firstflight.errors import RegistryError
 from firstflight.release import Release
 from firstflight.train import Fitted
 from firstflight.usecase import UseCase
 
-WRITER = "firstflight.process"  # a run's tag: the process that makes it
-MIRRORED = "deployment"  # a model's tag: the entry of the history that its aliases follow
+__all__ = ["MIRRORED", "require"]  # of `database`, and asked for here
+logger = logging.getLogger(__name__)
 
 
 def client() -> MlflowClient:
@@ -42,32 +46,23 @@ def experiment(name: str) -> str:
     return str(client().create_experiment(name, artifact_location=location))
 
 
-def require() -> None:
-    """Refuse to go on without a registry; look at it without making or changing anything.
+def create() -> None:
+    """Make MLflow's database in a new workspace, whole or not at all; leave one that is there.
 
     Raises
     ------
     RegistryError
-        If MLflow's database is not there, is not a database, or is not MLflow's.
+        If there was one before: this workspace has records or model files.
     """
     path = workspace.current().database
-    where = f"{path.name} in {path.parent.name}/"
-    if not path.is_file():
-        raise RegistryError(
-            f"The registry, {where}, is not there: nothing is registered in this workspace, or "
-            "the file was moved; restore it from a backup, or train a first version."
-        )
-    try:
-        # Not "ro": what a killed or refused commit left must be undone before anybody can read, and
-        # SQLite does that for whoever may write.
-        with contextlib.closing(
-            sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=10)
-        ) as database:
-            database.execute("SELECT name FROM registered_models LIMIT 1").fetchone()
-    except sqlite3.Error as error:
-        raise RegistryError(
-            f"The registry, {where}, cannot be read ({error}): restore it from a backup."
-        ) from error
+    with locks.writing("make the registry"):
+        if path.exists() or not database.new():
+            require()
+            return
+        with files.scratch(path) as folder:
+            uri = workspace.Workspace(folder).tracking_uri
+            MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
+            files.move(workspace.Workspace(folder).database, path)
 
 
 def exists() -> bool:
@@ -103,8 +98,7 @@ def register(fitted: Fitted, *, metrics: Mapping[str, float] | None = None) -> s
         If the registry was there and is gone or damaged.
     """
     with locks.writing("register"):
-        if history.newest(fitted.usecase.name) is not None or workspace.current().database.exists():
-            require()  # only a new workspace gets a new registry
+        create()
         end_dead_runs(fitted.usecase.name)
         same = find(
             fitted.usecase,
@@ -134,26 +128,39 @@ def _register(fitted: Fitted, metrics: Mapping[str, float] | None) -> str:
     mlflow.set_tracking_uri(workspace.current().tracking_uri)
     name = f"{case.name} {fitted.recipe} {snapshot.start}..{snapshot.end}"
     mine = {WRITER: str(os.getpid())}
-    with mlflow.start_run(experiment_id=experiment(case.name), run_name=name, tags=mine) as run:
-        mlflow.log_params(
-            {
-                "recipe": fitted.recipe,
-                "feature_version": snapshot.manifest["feature_version"],
-                "trained_from": snapshot.manifest["start"],
-                "trained_to": snapshot.manifest["end"],
-                "n_rows": len(fitted.label),
-            }
-        )
-        data = mlflow.data.from_pandas(  # type: ignore[attr-defined]
-            fitted.features.assign(label=fitted.label.to_numpy()),
-            name=f"{case.name}-training",
-            targets="label",
-            digest=snapshot.digest,
-        )
-        mlflow.log_input(data, context="training")
-        if metrics:
-            mlflow.log_metrics(dict(metrics))
-        uri, digest = release.log(fitted)
+    # The run is open until its version is there, so an open run is what a kill can leave.
+    with (
+        _temporary_files_inside(),
+        mlflow.start_run(experiment_id=experiment(case.name), run_name=name, tags=mine) as run,
+    ):
+        try:
+            return _log(fitted, metrics, run.info.run_id)
+        except Exception:
+            _discard(run.info.run_id)
+            raise
+
+
+def _log(fitted: Fitted, metrics: Mapping[str, float] | None, run_id: str) -> str:
+    case, snapshot = fitted.usecase, fitted.snapshot
+    mlflow.log_params(
+        {
+            "recipe": fitted.recipe,
+            "feature_version": snapshot.manifest["feature_version"],
+            "trained_from": snapshot.manifest["start"],
+            "trained_to": snapshot.manifest["end"],
+            "n_rows": len(fitted.label),
+        }
+    )
+    data = mlflow.data.from_pandas(  # type: ignore[attr-defined]
+        fitted.features.assign(label=fitted.label.to_numpy()),
+        name=f"{case.name}-training",
+        targets="label",
+        digest=snapshot.digest,
+    )
+    mlflow.log_input(data, context="training")
+    if metrics:
+        mlflow.log_metrics(dict(metrics))
+    uri, digest = release.log(fitted)
     tags = {
         "recipe": fitted.recipe,
         "feature_version": str(snapshot.manifest["feature_version"]),
@@ -170,28 +177,52 @@ def _register(fitted: Fitted, metrics: Mapping[str, float] | None) -> str:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     version = client().create_model_version(
-        case.name, source=uri, run_id=run.info.run_id, tags=tags, model_id=uri.split("/")[-1]
+        case.name, source=uri, run_id=run_id, tags=tags, model_id=uri.split("/")[-1]
     )
     return str(version.version)
 
 
+@contextlib.contextmanager
+def _temporary_files_inside() -> Iterator[None]:
+    """Let temporary files, MLflow's too, lie where the next command sweeps them after a kill.
+
+    Python's own temporary folder is moved for the whole process: hold the lock.
+    """
+    with files.scratch(workspace.current().root / "register") as folder:
+        before, tempfile.tempdir = tempfile.tempdir, str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
 def end_dead_runs(usecase: str) -> None:
-    """End the runs that a killed training left open.
+    """End the runs that a killed registration left open, and remove what became no version.
 
     Only whoever holds the workspace's lock registers, so an open run of this path has nobody.
     """
-    if not exists():
+    if not exists() or not database.open_runs():
         return
     with locks.writing("settle"):
-        found = client().get_experiment_by_name(usecase)
-        if found is None:
-            return
-        open_runs = client().search_runs(
-            [found.experiment_id],
-            filter_string=f"attributes.status = 'RUNNING' AND tags.`{WRITER}` LIKE '%'",
-        )
-        for run in open_runs:
-            client().set_terminated(run.info.run_id, status="KILLED")
+        for run_id in database.open_runs():
+            made = client().search_model_versions(f"run_id = '{run_id}'")
+            if not made:
+                _discard(run_id)
+            status = RunStatus.FINISHED if made else RunStatus.KILLED
+            client().set_terminated(run_id, RunStatus.to_string(status))
+
+
+def _discard(run_id: str) -> None:
+    """Remove the model files of a run that became no version."""
+    c, artifacts = client(), workspace.current().artifacts
+    if c.search_model_versions(f"run_id = '{run_id}'"):
+        return
+    where = [c.get_run(run_id).info.experiment_id]
+    for model in c.search_logged_models(where, filter_string=f"source_run_id = '{run_id}'"):
+        folder = Path(model.artifact_location.removeprefix("file://"))
+        if folder.is_relative_to(artifacts):
+            shutil.rmtree(folder, ignore_errors=True)
+        c.delete_logged_model(model.model_id)
 
 
 def aliases(usecase: str) -> dict[str, str]:
@@ -203,9 +234,22 @@ def aliases(usecase: str) -> dict[str, str]:
 
 def mirrored(usecase: str) -> int:
     """Return the number of the entry of the history that MLflow's aliases follow; 0 for none."""
-    model = _model(usecase)
-    number = model.tags.get(MIRRORED, "0") if model is not None else "0"
-    return int(number) if number.isdigit() else 0
+    return database.followed(usecase, history.KIND)
+
+
+@contextlib.contextmanager
+def following(usecase: str) -> Iterator[None]:
+    """Let MLflow follow what is written: what goes wrong here does not undo it, and is said."""
+    try:
+        yield
+    except Exception as error:
+        logger.warning(
+            "What was asked of %s is written and counts. MLflow's aliases and tags could not follow"
+            " (%s: %s); the next command tries again.",
+            usecase,
+            type(error).__name__,
+            (str(error).splitlines() or [""])[0],
+        )
 
 
 def mirror(usecase: str, releases: Mapping[str, str], *, mode: str, share: float, n: int) -> None:
@@ -239,9 +283,7 @@ def resolve(usecase: str, name: str) -> str:
     RegistryError
         If there is none.
     """
-    version = history.serving(usecase).releases.get(name, name)
-    tags(usecase, version)
-    return version
+    return str(_version(usecase, history.serving(usecase).releases.get(name, name)).version)
 
 
 def tags(usecase: str, version: str) -> dict[str, str]:
@@ -252,10 +294,16 @@ def tags(usecase: str, version: str) -> dict[str, str]:
     RegistryError
         If there is no such version, or no registry.
     """
+    return dict(_version(usecase, version).tags)
+
+
+def _version(usecase: str, version: str) -> ModelVersion:
     require()
     try:
-        return dict(client().get_model_version(usecase, version).tags)
+        return client().get_model_version(usecase, version)
     except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
         raise RegistryError(
             f"{usecase} has no version or alias {version!r}: `firstflight status` lists what "
             "there is."
@@ -264,7 +312,7 @@ def tags(usecase: str, version: str) -> dict[str, str]:
 
 def run_of(usecase: str, version: str) -> str:
     """Return the id of the MLflow run that made a version."""
-    run_id = client().get_model_version(usecase, version).run_id
+    run_id = _version(usecase, version).run_id
     if not run_id:
         raise RegistryError(
             f"{usecase} version {version} has no run: it was not made by this path."
@@ -272,10 +320,14 @@ def run_of(usecase: str, version: str) -> str:
     return str(run_id)
 
 
-def set_tags(usecase: str, version: str, new: Mapping[str, str]) -> None:
-    """Write tags on a version."""
+def set_tags(usecase: str, version: str, new: Mapping[str, str | None]) -> None:
+    """Write tags on a version; None removes one."""
+    found = tags(usecase, version)
     for key, value in sorted(new.items()):
-        client().set_model_version_tag(usecase, version, key, value)
+        if value is None and key in found:
+            client().delete_model_version_tag(usecase, version, key)
+        elif value is not None and found.get(key) != value:
+            client().set_model_version_tag(usecase, version, key, value)
 
 
 def versions(usecase: str) -> list[str]:

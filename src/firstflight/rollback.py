@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from firstflight import (
     deployments,
@@ -108,7 +109,22 @@ class Proven(BaseModel):
 
 
 class Rollback(BaseModel):
-    """A rollback that was done; without a service to ask, `proof` is None."""
+    """A rollback that was done.
+
+    Attributes
+    ----------
+    left, restored : str
+        The version that was live, and the one that is.
+    forced : bool
+        Whether it was done against a failed preflight.
+    preflight : tuple of Answer
+    proof : Proof or None
+        None without a service to ask.
+    entry : int
+        Its number in the history.
+    done_before : bool
+        Whether an earlier command made that change, and was cut off or did not prove it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -119,6 +135,7 @@ class Rollback(BaseModel):
     preflight: tuple[Answer, ...]
     proof: Proof | None
     entry: int
+    done_before: bool = False
 
 
 def frozen_requests(usecase: UseCase, version: str, today: dt.date) -> pd.DataFrame:
@@ -153,15 +170,16 @@ def prove(
         Seconds that the service has to take the release.
     """
     n, begun = len(frozen), time.perf_counter()
+    patience = Retrying(
+        stop=stop_after_delay(timeout),
+        wait=wait_fixed(0.05),
+        retry=retry_if_result(lambda held: held != version),
+    )
     if frozen.empty:
         return Proof(n=0, problem=f"no request is known that version {version} answered as live")
     with httpx.Client(base_url=url, timeout=timeout, trust_env=False) as http:
         try:
-            while (held := _live(http)) != version:
-                if time.perf_counter() - begun > timeout:
-                    said = f"the service holds version {held} after {timeout:.0f} s: ask its status"
-                    return Proof(n=n, seconds=timeout, problem=said)
-                time.sleep(0.05)
+            patience(_live, http)
             seconds = time.perf_counter() - begun
             reply = http.post(
                 "/predict_batch",
@@ -169,8 +187,15 @@ def prove(
                 headers={"x-firstflight-replay": "rollback"},
             )
             answers = pd.DataFrame(reply.raise_for_status().json())
-        except httpx.HTTPError as error:
+        except RetryError as error:
+            held = error.last_attempt.result()
+            said = f"the service holds version {held} after {timeout:.0f} s: ask its status"
+            return Proof(n=n, seconds=timeout, problem=said)
+        except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError) as error:
+            # The last four: something answers there, and it is no service of ours.
             return Proof(n=n, problem=f"the service does not answer ({type(error).__name__})")
+    if len(answers) != n or not {"prediction", "release"} <= set(answers):
+        return Proof(n=n, seconds=seconds, problem="the service gave other answers than asked for")
     return Proof(
         n=n,
         equal=int((answers["prediction"].to_numpy() == frozen["prediction"].to_numpy()).sum()),
@@ -225,32 +250,87 @@ def rollback(
         raise RollbackRefused(f"A rollback of {usecase.name} needs a reason: say what was seen.")
     with locks.writing("rollback"):
         begun = deployments.settle(usecase.name)  # cut off, and finished now
-        entry = history.newest(usecase.name)
-        mine = entry is not None and entry.action == "rollback" and entry == begun
-        if entry is None or not (mine or _to_be_proven(usecase.name, entry, url)):
+        entry = unproven(usecase.name)
+        done_before = entry is not None and (url is not None or entry == begun)
+        if entry is None or not done_before:
             entry = _switch(usecase, drops, reason=reason, by=by, url=url, force=force)
+        return _proven(usecase, entry, url, done_before=done_before)
+
+
+def prove_again(usecase: UseCase, *, url: str, by: str) -> Rollback:
+    """Prove the last rollback, on the requests that were frozen before its switch.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    url : str
+        The service to prove it on.
+    by : str
+        The role; ``permissions.rollback`` says who may.
+
+    Raises
+    ------
+    RollbackRefused
+        If the last change is no rollback.
+    PermissionRefused
+        If the role may not.
+    """
+    deployments.allow("rollback", by)
+    with locks.writing("prove a rollback"):
+        deployments.settle(usecase.name)
+        entry = _last(usecase.name)
+        if entry is None or entry.action != "rollback":
+            raise RollbackRefused(
+                f"The last change of {usecase.name} is no rollback, so there is nothing to prove: "
+                "`firstflight history` lists the changes."
+            )
+        return _proven(usecase, entry, url, done_before=True)
+
+
+def unproven(usecase: str) -> history.Deployment | None:
+    """Return the last change if it is a rollback without a proof that succeeded, else None."""
+    entry = _last(usecase)
+    if entry is None or entry.action != "rollback":
+        return None
+    proofs = records.all_of(usecase, PROOFS, Proven)
+    return None if any(one.entry == entry.n and one.proof.ok for one in proofs) else entry
+
+
+def _last(usecase: str) -> history.Deployment | None:
+    """Return the last change of what serves; a waiver is none."""
+    for number in reversed(records.numbers(usecase, history.KIND)):
+        entry = records.read(usecase, history.KIND, number, history.Deployment)
+        if entry.action != "waive":
+            return entry
+    return None
+
+
+def _proven(
+    usecase: UseCase, entry: history.Deployment, url: str | None, *, done_before: bool
+) -> Rollback:
+    """Prove a rollback that is done, if there is a service to ask, and write the proof down.
+
+    The lock is held: another command that switched meanwhile would spoil it.
+    """
     proof = None
     if url is not None:
-        frozen = records.read(usecase.name, FROZEN, entry.details["frozen"], Frozen)
-        proof = prove(url, usecase, entry.after["live"], frozen.table())
+        kept = entry.details.get("frozen")
+        if kept is None:
+            proof = Proof(n=0, problem="no requests were frozen before its switch")
+        else:
+            frozen = records.read(usecase.name, FROZEN, kept, Frozen)
+            proof = prove(url, usecase, entry.after["live"], frozen.table())
         records.append(usecase.name, PROOFS, Proven(entry=entry.n, proof=proof))
     return Rollback(
         usecase=usecase.name,
-        left=entry.details["left"],
+        left=entry.details.get("left", entry.before.get("live", "")),
         restored=entry.after["live"],
-        forced=entry.details["forced"],
-        preflight=tuple(Answer.model_validate(check) for check in entry.details["preflight"]),
+        forced=bool(entry.details.get("forced")),
+        preflight=tuple(Answer.model_validate(one) for one in entry.details.get("preflight", ())),
         proof=proof,
         entry=entry.n,
+        done_before=done_before,
     )
-
-
-def _to_be_proven(usecase: str, entry: history.Deployment, url: str | None) -> bool:
-    """Tell whether the newest change is a rollback that nothing has proven yet, and can be."""
-    if entry.action != "rollback" or url is None or entry.details.get("frozen") is None:
-        return False
-    proofs = records.all_of(usecase, PROOFS, Proven)
-    return not any(found.entry == entry.n and found.proof.ok for found in proofs)
 
 
 def _switch(

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import bentoml
 from annotated_types import Len
 from bentoml.exceptions import BentoMLException, ServiceUnavailable
-from pydantic import ValidationError
+from pydantic import FailFast, ValidationError
 
 from firstflight import process
 from firstflight import usecase as usecases
@@ -71,7 +71,8 @@ def make(name: str) -> Any:
     """
     rules = process.load().service
     Request = usecases.get(name).request
-    Requests = Annotated[list[Request], Len(max_length=rules.max_rows)]  # type: ignore[valid-type]
+    # The first bad row is enough: a list of 28,000 problems helps nobody.
+    Requests = Annotated[list[Request], Len(max_length=rules.max_rows), FailFast()]  # type: ignore[valid-type]
     load = Load()
 
     @bentoml.service(
@@ -80,6 +81,8 @@ def make(name: str) -> Any:
         # Its own limit counts callers who are still sending, and refuses with 503; ours is Guard.
         traffic={"timeout": 30},
         logging={"access": {"enabled": False}},
+        # Nobody collects its spans, and three for each request cost a fifth of the answer's time.
+        tracing={"excluded_urls": ".*"},
     )
     class Service:
         def __init__(self) -> None:
@@ -92,6 +95,7 @@ def make(name: str) -> Any:
         @bentoml.on_shutdown
         def close(self) -> None:
             self.thread.shutdown()
+            self.gatherer.shadow()
             self.answering.stop()
 
         async def __is_ready__(self) -> bool:

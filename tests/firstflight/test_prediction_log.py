@@ -201,3 +201,65 @@ def test_close_writes_what_waits(ws, tmp_path):
     assert child.wait(60) == 0
     damage = prediction_log.Damage()
     assert len(list(prediction_log.lines(usecase, DAY, DAY, damage))) == 20_000 and damage.n == 0
+
+
+# --- many files -----------------------------------------------------------------------------------
+
+
+def said(n):
+    """Return a record as the service hands it over."""
+    return line(flight=n, timestamp=dt.datetime.now(dt.UTC).isoformat())
+
+
+def test_a_full_file_is_followed_by_the_next_and_all_are_read(ws):
+    log = PredictionLog(usecase.name, max_mb=0.001)
+    for n in range(1, 31):
+        assert log.add([said(n)]).result(10)
+    log.close()
+    names = {path.name for path in prediction_log.files(usecase.name)}
+    assert {"data.1.log", "data.2.log", "data.3.log"} <= names
+    sizes = [path.stat().st_size for path in prediction_log.files(usecase.name)]
+    assert max(sizes) < 1000 + 2 * len(as_bytes(said(1)))
+    assert sorted(predictions.read(usecase, DAY, LAST)["flight"]) == list(range(1, 31))
+    again = PredictionLog(usecase.name, max_mb=0.001)  # a restart goes on where it was
+    assert again.path.name == max(names, key=lambda name: int(name.split(".")[1]))
+    again.close()
+
+
+def test_the_order_is_that_of_the_times_written_not_that_of_the_files(ws):
+    """A backup that was restored, or an editor, gives files another time; `first` must not move."""
+    times = ["2026-01-01T10:00:00+00:00", "2026-01-01T12:00:00+00:00", "2026-01-01T11:00:00+02:00"]
+    paths = []
+    for n, (time, prediction) in enumerate(zip(times, (0.1, 0.2, 0.3), strict=True), start=1):
+        path = put(ws, as_bytes(line(timestamp=time, prediction=prediction)), f"data.{n}.log")
+        paths.append(path)
+    for order in ((1, 2, 3), (3, 2, 1), (2, 3, 1)):
+        for path, moment in zip(paths, order, strict=True):
+            os.utime(path, (moment, moment))
+        # 11:00 two hours east of Greenwich was first, so it counts.
+        assert predictions.read(usecase, DAY, LAST)["prediction"].tolist() == [0.3]
+
+
+@pytest.mark.parametrize("time", [..., None, "yesterday", "0001-01-01T00:00:00", "9999-12-31"])
+def test_a_time_that_cannot_be_told_loses_no_line(ws, time):
+    put(ws, as_bytes(line(flight=1, timestamp=time)) + as_bytes(said(2)))
+    rows = predictions.read(usecase, DAY, LAST)
+    assert rows["flight"].tolist() == [1, 2] and rows.attrs["bad_lines"] == 0
+
+
+def test_a_disk_that_hangs_fills_no_memory(ws, monkeypatch):
+    go, real = threading.Event(), prediction_log._append
+
+    def hang(path, content):
+        go.wait(60)
+        return real(path, content)
+
+    monkeypatch.setattr(prediction_log, "_append", hang)
+    monkeypatch.setattr(prediction_log, "MAX_WAITING", 10)
+    log = PredictionLog(usecase.name)
+    taken = [log.add([said(n)]) for n in range(1, 21)]
+    assert [done.result(1) for done in taken[10:]] == [False] * 10 and log.failed == 10
+    go.set()
+    log.close()
+    assert [done.result(10) for done in taken[:10]] == [True] * 10 and log.written == 10
+    assert len(predictions.read(usecase, DAY, LAST)) == 10

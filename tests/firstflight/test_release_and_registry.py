@@ -231,20 +231,15 @@ def judge(version, outcome="pass"):
 def decided(version, what="promote"):
     """Write a decision about the stage in progress down."""
     now = history.serving(NAME)
-    kept = {
-        name: field.get_default()
-        for name, field in rollout.Decision.model_fields.items()
-        if not field.is_required()
-    }
-    found = rollout.Decision.model_construct(
+    found = rollout.Decision(
         decision=what,
+        outcome={"promote": "better", "abort": "worse"}.get(what, "undecided"),
         reason="by hand",
         mode=now.mode,
         interval=None,
         n_labels=1,
         n_days=1,
         coverage=1.0,
-        **kept,
     )
     return judgements.record_decision(NAME, version, found)
 
@@ -356,7 +351,7 @@ def test_a_verdict_is_written_once(clean):
         (
             "rollback",
             lambda by: deployments.change(
-                NAME, "alias", after={"live": "2"}, by=by, reason="by hand"
+                NAME, "alias", after={"live": "1"}, by=by, reason="by hand"
             ),
         ),
     ],
@@ -552,8 +547,8 @@ def test_an_alias_moved_by_hand_moves_nothing_and_is_said(clean):
     assert registry.resolve(NAME, "live") == "1"
     said = run("status").stdout
     assert "moved by hand" in said
-    deployments.change(NAME, "alias", after={"previous": "3"}, **BY)
-    assert registry.aliases(NAME) == {"live": "1", "previous": "3"}
+    deployments.change(NAME, "alias", after={}, **BY)
+    assert registry.aliases(NAME) == {"live": "1"}
     assert "moved by hand" not in run("status").stdout
 
 

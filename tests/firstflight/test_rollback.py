@@ -55,7 +55,7 @@ def publish(version, first, last):
 def set_aliases(live, previous):
     deployments.change(
         "flights",
-        "alias",
+        "promote",
         after={"live": live, "previous": previous},
         by="model_owner",
         reason="a start",
@@ -169,9 +169,6 @@ def with_weather(folder, column, change, days):
     return drops.Drops(folder, FLIGHTS.sources, TODAY)
 
 
-# --- preflight ----------------------------------------------------------------------------------
-
-
 def test_a_clean_morning_has_no_objection(url):
     found = asked(url=url)
     assert list(found) == ["release", "snapshot", "state", "upstream", "service"]
@@ -180,111 +177,9 @@ def test_a_clean_morning_has_no_objection(url):
     assert "in memory" in found["service"].sentence
 
 
-def test_a_tampered_release_is_found(url):
-    path = release_file("release.json")
-    content = path.read_bytes().replace(b'"feature_version": 1', b'"feature_version": 2')
-    assert content != path.read_bytes()
-    with changed(path, content):
-        found = asked()
-    assert refused(found) == ["release", "upstream"]
-    assert "altered" in found["release"].sentence and "not asked" in found["upstream"].sentence
-    assert refused(asked()) == []
-
-
-def test_an_altered_or_missing_snapshot_is_found(url):
-    path = snapshot_file()
-    with changed(path, path.read_bytes() + b"x"):
-        found = asked()
-    assert refused(found) == ["snapshot"] and "labels.parquet" in found["snapshot"].sentence
-    with changed(path, None):
-        assert refused(asked()) == ["snapshot"]
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (lambda: None, "firstflight state --feature-version 1"),
-        (lambda: state_file().read_bytes().replace(b"0.", b"0.1"), "altered"),
-        (lambda: rewritten(carrier_late_7d={}), "carrier_late_7d is empty"),
-        (lambda: rewritten(origin_late_7d=dict.fromkeys(("EWR", "JFK", "LGA"), 0.0)), "is 0 in"),
-    ],
-    ids=["missing", "altered", "without a column", "reset to zero"],
-)
-def test_state_that_would_not_serve_is_found(url, content, words):
-    with changed(state_file(), content()):
-        found = asked()
-    assert refused(found) == ["state"] and words in found["state"].sentence
-    assert refused(asked()) == []
-
-
-def test_state_of_two_days_ago_is_young_enough_and_of_three_is_not(url):
-    with changed(state_file(), None):
-        publish(1, "2013-02-02", "2013-02-02")
-        old = state_file("2013-02-02")
-        try:
-            assert refused(asked()) == ["state"]
-            publish(1, "2013-02-03", "2013-02-03")
-            found = asked()
-        finally:
-            old.unlink()
-            state_file("2013-02-03").unlink()
-    assert refused(found) == [] and "2013-02-03" in found["state"].sentence
-
-
-@pytest.mark.parametrize(
-    ("column", "change", "days", "words"),
-    [
-        ("temp", lambda fahrenheit: (fahrenheit - 32) / 1.8, 2, "unit"),
-        ("pressure", lambda millibars: millibars / 10, 7, "unit"),
-        ("visib", lambda miles: miles * np.nan, 7, "visib is empty"),
-    ],
-    ids=["Celsius since yesterday", "kilopascals for a week", "empty for a week"],
-)
-def test_a_poisoned_upstream_is_found(url, tmp_path, column, change, days, words):
-    poisoned = with_weather(tmp_path / "drops", column, change, days)
-    week = ["weather", TODAY - dt.timedelta(days=days), TODAY]
-    assert not poisoned.read(*week)[column].equals(landed().read(*week)[column])
-    found = asked(poisoned)
-    assert refused(found) == ["upstream"]
-    assert column in found["upstream"].sentence and words in found["upstream"].sentence
-
-
-def test_an_upstream_that_was_rewritten_and_not_poisoned_is_fine(url, tmp_path):
-    assert refused(asked(with_weather(tmp_path / "drops", "temp", lambda same: same, 7))) == []
-
-
-def test_a_damaged_drop_is_the_upstreams_fault_alone(url):
-    path = landed().root / "weather" / "2013-02.parquet"
-    with changed(path, path.read_bytes()[:-100]):
-        found = asked()
-    assert refused(found) == ["upstream"] and "2013-02.parquet" in found["upstream"].sentence
-
-
 def test_a_service_that_does_not_answer_is_found(url):
     found = asked(url=f"http://127.0.0.1:{servers.free_port()}")
     assert refused(found) == ["service"] and "does not answer" in found["service"].sentence
-
-
-SAID = {
-    "usecase": "flights",
-    "registry_reachable": True,
-    "refused": {},
-    "releases": {"live": {"version": BAD}},
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"usecase": "air_time"}, "answers for air_time"),
-        ({"registry_reachable": False}, "does not reach the registry"),
-        ({"refused": {GOOD: "its files were altered"}}, "its files were altered"),
-    ],
-)
-def test_a_service_that_would_not_take_the_release_is_found(change, words):
-    assert "will load it" in preflight.service_takes(SAID, "flights", GOOD)
-    with pytest.raises(RollbackRefused, match=words):
-        preflight.service_takes(SAID | change, "flights", GOOD)
 
 
 # --- refused ------------------------------------------------------------------------------------

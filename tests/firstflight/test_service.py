@@ -85,8 +85,9 @@ def rows(shop):
 def switch(live, candidate=None, mode="off", share=0.0, url=None):
     """Let the registry name these versions, and wait until the service holds them."""
     after = {"live": live, "candidate": candidate, "previous": None}
+    action = "promote" if mode == "off" else mode
     deployments.change(
-        NAME, "alias", after=after, mode=mode, share=share, by="model_owner", reason="test"
+        NAME, action, after=after, mode=mode, share=share, by="model_owner", reason="test"
     )
     if url is not None:
         wanted = {"live": live} | ({"candidate": candidate} if candidate else {})

@@ -23,9 +23,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drills import requests as drills
-from firstflight import clock, operations, prediction_log, registry, snapshot, state, train
+from firstflight import (
+    clock,
+    deployments,
+    operations,
+    prediction_log,
+    predictions,
+    registry,
+    snapshot,
+    state,
+    train,
+)
 from firstflight import drops as d
-from firstflight.answering import REPLAY_HEADER, Answering, Gatherer, share_of
+from firstflight.answering import REPLAY_HEADER, Answering, Gatherer, follow, share_of
 from firstflight.guard import Guard, Load
 from firstflight.process import load as load_process
 from firstflight.release import as_json_rows
@@ -58,7 +68,10 @@ def shop(tmp_path_factory):
 
 def serve(live, candidate=None, mode="off", share=0.0):
     after = {"live": live, "candidate": candidate, "previous": None}
-    registry.change(NAME, "alias", after=after, mode=mode, share=share, by="test", reason="test")
+    action = "promote" if mode == "off" else mode
+    deployments.change(
+        NAME, action, after=after, mode=mode, share=share, by="model_owner", reason="test"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -141,13 +154,13 @@ def test_gathered_requests_are_answered_together_and_fail_alone(shop, rows):
     answering = Answering(NAME)
     sizes, ask = [], answering.answer
 
-    def counted(requests, replayed):
+    def counted(requests, replayed, **how):
         sizes.append(len(requests))
         if len(requests) > 1 and any(r.flight == 13 for r in requests):
             raise ValueError("together")
         if requests[0].flight == 13:
             raise ValueError("alone")
-        return ask(requests, replayed)
+        return ask(requests, replayed, **how)
 
     answering.answer = counted
     asked = [usecase.request.model_validate_json(json.dumps(row)) for row in rows[:8]]
@@ -551,6 +564,62 @@ def test_shadow_and_canary_without_http(shop, rows):
     assert {answer.release for answer in answers} == {"1"}
     answering.stop()
     serve("1")
+
+
+def test_the_shadow_of_single_requests_predicts_after_the_answer(shop, rows):
+    """It is asked once for many, and a shadow that fails or is replaced meanwhile hurts nobody."""
+    serve("1", "2", "shadow")
+    day = DAY + dt.timedelta(days=3)
+    asked = [
+        usecase.request.model_validate_json(json.dumps(row | {"date": day.isoformat()}))
+        for row in rows[:6]
+    ]
+    answering = Answering(NAME)
+    gatherer, seen = Gatherer(answering, lambda: 1), []
+    shadow = answering._shadow
+    answering._shadow = lambda held, *rest: seen.append(len(rest[1])) or shadow(held, *rest)
+
+    async def run():
+        answers = [await gatherer.ask(request, False) for request in asked]
+        before = list(seen)
+        serve("1")  # the shadow ends; what it was to say, it still says
+        answering.held = follow(NAME, answering.held)
+        await asyncio.sleep(3 * gatherer.SHADOW_SECONDS)
+        return answers, before
+
+    try:
+        answers, before = asyncio.run(run())
+    finally:
+        answering.stop()
+    assert {answer.release for answer in answers} == {"1"}
+    assert before == [] and seen == [6]
+    logged = predictions.read(usecase, day, day)
+    counts = logged.groupby(["version", "role"]).size().to_dict()
+    assert counts == {("1", "live"): 6, ("2", "shadow"): 6}
+    release = registry.load(NAME, "2")
+    said = release.predict(logged[logged["role"] == "shadow"], state.Store(NAME, 1, 2))
+    assert logged.loc[logged["role"] == "shadow", "prediction"].tolist() == said.tolist()
+
+
+def test_the_last_shadows_are_written_before_the_end(shop, rows):
+    serve("1", "2", "shadow")
+    day = DAY + dt.timedelta(days=4)
+    request = usecase.request.model_validate_json(json.dumps(rows[0] | {"date": day.isoformat()}))
+    answering = Answering(NAME)
+    gatherer = Gatherer(answering, lambda: 1)
+    asyncio.run(gatherer.ask(request, False))  # the loop ends before the shadow's turn
+    assert predictions.read(usecase, day, day)["role"].tolist() == ["live"]
+    gatherer.shadow()
+    answering.stop()
+    assert sorted(predictions.read(usecase, day, day)["role"]) == ["live", "shadow"]
+    serve("1")
+
+
+def test_the_first_bad_row_of_a_batch_is_enough(service, rows):
+    bad = [row | {"temp": "warm"} for row in rows[:50]]
+    reply = service.post("/predict_batch", json={"requests": [rows[0], *bad]})
+    assert reply.status_code == 400
+    assert [problem["loc"] for problem in reply.json()["detail"]] == [["requests", 1, "temp"]]
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"today": 7}', b"\xff"])
