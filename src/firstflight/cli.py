@@ -11,6 +11,7 @@ import datetime as dt
 import errno
 import io
 import json
+import logging
 import os
 import sqlite3
 import sys
@@ -74,9 +75,10 @@ def command(
                     workspace.configure()
                 if os.environ.get("FIRSTFLIGHT_TRACEBACK") != "1":
                     # MLflow prints a trace of an error and raises it too: the sentence says it.
-                    os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"
-                    if finishes:
-                        _finish()
+                    os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"  # read when it is imported
+                    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+                if opens and finishes:
+                    _finish()
                 return function(*args, **kwargs)
             except Exception as error:
                 if os.environ.get("FIRSTFLIGHT_TRACEBACK") == "1" or isinstance(
