@@ -46,7 +46,7 @@ style: $(INSTALLED) ## formatting, lint, types, and notebooks that match their s
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/course build --check
 
 unit: $(INSTALLED) ## the tests that do not run the course
-	$(BIN)/python -m pytest tests --ignore tests/course/test_course_runs.py
+	$(BIN)/python -m pytest tests -m "not slow" --ignore tests/course/test_course_runs.py
 
 nbval: $(INSTALLED) ## run the solutions, and compare their outputs with the committed ones
 	$(BIN)/course run --solutions --workspace workspace-test/solutions
