@@ -32,10 +32,11 @@ RELEASES = {
 }
 INTRODUCTION = {
     "rules": "A week or a morning is quiet if no known incident lies in it (a morning looks back "
-    "14 days). *Accidents* counts those that the rule finds in more than half of the weeks in "
-    "which they were replayed: by the weekly monitor, and by the preflight when they are two days "
-    "old. Rules about answers are counted over the weeks of all releases: false in a week in "
-    "which the release was not worse than the naive guess. The false mornings are those of the preflight.",
+    "14 days). *Accidents* counts those that the rule finds in more than half of the "
+    "weeks in which they "
+    "were replayed: by the weekly monitor, and by the preflight when they are two days old. Rules"
+    " about answers are counted over the weeks of all releases: false in a week in which the "
+    "release was not worse than the naive guess. The false mornings are those of the preflight.",
     "accidents": "Each was replayed in one quiet week of four. Numbers behind a rule are the weeks "
     "or mornings on which it fires. What fires on the clean week as well does not count.",
     "releases": "A week is losing if the release's loss is above that of the naive guess. Rules "

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 
 from drills.shop import BY, COMMANDS, DONE, NAME, SENTENCE, Row, Shop, child, faults, open_shop
 from firstflight import deployments, history, judgements, records, workspace
+from firstflight.cli import app
 
 EVENTS = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
 
@@ -68,10 +69,15 @@ def other() -> None:
     )
 
 
+def status() -> None:
+    """Look at the status screen: a command that changes nothing finishes what was cut off too."""
+    app(["status"], standalone_mode=False)
+
+
 def drill(
     shop: Shop, command: str, numbers: Iterable[int] | None = None, limit: int = 400
 ) -> list[Row]:
-    """Kill one command before each of its writes; go on with the same and with another command.
+    """Kill one command before each of its writes; go on with the same, another, or the status.
 
     Parameters
     ----------
@@ -90,7 +96,7 @@ def drill(
     before = effects(shop)
     shop.run(in_workspace(shop, work))
     wanted = {kind: n - before[kind] for kind, n in effects(shop).items()}
-    for name, then in (("again", work), ("another", other)):
+    for name, then in (("again", work), ("another", other), ("status", status)):
         row = Row(f"kill {command}, then {name}")
         for number in numbers or range(1, limit + 1):
             shop.reset(start)

@@ -287,7 +287,7 @@ for alert in seen.alerts:
 
 # %%
 from firstflight import preflight, rollback
-from firstflight.errors import RollbackRefused
+from firstflight.errors import PermissionRefused, RollbackRefused
 
 deployments.change(
     "flights",
@@ -309,7 +309,7 @@ def roll_back(force=False):
 for force in (False, True):
     try:
         roll_back(force)
-    except RollbackRefused as error:
+    except (PermissionRefused, RollbackRefused) as error:
         print(error)
 print(
     "unchanged:", before == (history.serving("flights").releases, len(history.entries("flights")))

@@ -99,6 +99,8 @@ def follow(usecase: str, held: Held) -> Held:
         now = history.serving(usecase)
     except Exception:  # gone, locked, damaged: what is held goes on serving
         return replace(held, registry_reachable=False)
+    if held.releases and not now.n:  # a history that was there is gone: that is no decision
+        return replace(held, registry_reachable=False)
     by_version = {r.version: r for r in held.releases.values()}
     releases, refused = {}, {}
     for alias, version in now.releases.items():

@@ -103,12 +103,16 @@ def _say(text: str) -> None:
 def _finish() -> None:
     """Finish what a killed command left; a registry that is gone is the command's to say."""
     try:
-        left = database.cut_off()
-        if not left:
+        left, runs = database.cut_off(), database.open_runs()
+        if not left and not runs:
+            if any(workspace.current().temporary.glob("*")):
+                with locks.writing("sweep", patience=0.1):  # which is what it begins with
+                    pass
             return
-        from firstflight import deployments, judgements
+        from firstflight import deployments, judgements, registry
 
         with locks.writing("finish", patience=1):  # whoever holds it is alive, and does it
+            registry.end_dead_runs()
             for usecase in left:
                 entry = deployments.settle(usecase)
                 judgements.settle(usecase)

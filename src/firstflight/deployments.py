@@ -209,7 +209,7 @@ def settle(usecase: str) -> Deployment | None:
     it, and runs that a killed training left open are ended. Doing it twice is the same as once.
     """
     with locks.writing("settle"):
-        registry.end_dead_runs(usecase)
+        registry.end_dead_runs()
         newest = history.newest(usecase)
         if newest is None or registry.mirrored(usecase) == newest.n:
             return None

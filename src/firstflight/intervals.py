@@ -42,9 +42,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-BLOCK_DAYS = 3
+BLOCK_DAYS = 2
 """Block length where no decision is given: that of the gate in the committed ``process.toml``."""
-AUTOCORRELATION = 0.3
+AUTOCORRELATION = 0.25
 """Lag-1 autocorrelation where no decision is given, from the same place."""
 
 PATHS = 20_000

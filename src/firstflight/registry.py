@@ -99,7 +99,7 @@ def register(fitted: Fitted, *, metrics: Mapping[str, float] | None = None) -> s
     """
     with locks.writing("register"):
         create()
-        end_dead_runs(fitted.usecase.name)
+        end_dead_runs()
         same = find(
             fitted.usecase,
             snapshot=fitted.snapshot.digest,
@@ -196,7 +196,7 @@ def _temporary_files_inside() -> Iterator[None]:
             tempfile.tempdir = before
 
 
-def end_dead_runs(usecase: str) -> None:
+def end_dead_runs() -> None:
     """End the runs that a killed registration left open, and remove what became no version.
 
     Only whoever holds the workspace's lock registers, so an open run of this path has nobody.

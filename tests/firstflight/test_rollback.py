@@ -31,6 +31,7 @@ from firstflight import (
     train,
     usecase,
 )
+from firstflight.cli import app
 from firstflight.errors import PermissionRefused, RollbackRefused
 from firstflight.release import as_json_rows
 from firstflight.workspace import PROJECT, Workspace, configure
@@ -295,6 +296,37 @@ def test_one_that_was_cut_off_is_finished_and_proven_by_the_next(url, monkeypatc
     assert (last.n, last.reason) == (n + 1, "cut off")
     with pytest.raises(RollbackRefused, match="no previous release"):
         go_back(url)
+
+
+def test_a_rollback_that_nobody_proved_is_proven_when_somebody_asks(url):
+    """Fault 23, the kind: switched without a service to ask, or killed before the proof."""
+    with pytest.raises(RollbackRefused, match="is no rollback"):
+        rollback.prove_again(FLIGHTS, url=url, by="on_call")
+    done = go_back()
+    assert done.proof is None and not done.done_before
+    assert rollback.unproven("flights").n == done.entry
+    wait_for_live = operations.status(FLIGHTS, landed())
+    assert wait_for_live["unproven_rollback"] == done.entry
+    deployments.change(
+        "flights",
+        "waive",
+        after={},
+        by="model_owner",
+        reason="a waiver in between changes nothing that serves",
+        details={"version": BAD, "verdict": 0, "reason": "none"},
+    )
+    before = everything()
+    with pytest.raises(PermissionRefused):
+        rollback.prove_again(FLIGHTS, url=url, by="intern")
+    again = CliRunner().invoke(app, ["rollback", "--prove", "--url", url])
+    assert again.exit_code == 0, again.output
+    assert "made before" in again.stdout and "200 of 200" in again.stdout
+    assert everything() == before, "a proof changes nothing that serves"
+    assert rollback.unproven("flights") is None
+    without = CliRunner().invoke(app, ["rollback", "--prove"])
+    assert without.exit_code == 2 and "--url" in without.output
+    twice = rollback.prove_again(FLIGHTS, url=url, by="on_call")
+    assert twice.proof.ok, "and once more, if somebody wants to see it"
 
 
 def test_any_other_change_finishes_it_too(url, monkeypatch):

@@ -21,9 +21,11 @@ from classroom import servers, traffic
 from firstflight import (
     bento,
     clock,
-    deployments,
+    history,
+    locks,
     operations,
     predictions,
+    records,
     registry,
     snapshot,
     state,
@@ -83,12 +85,24 @@ def rows(shop):
 
 
 def switch(live, candidate=None, mode="off", share=0.0, url=None):
-    """Let the registry name these versions, and wait until the service holds them."""
-    after = {"live": live, "candidate": candidate, "previous": None}
-    action = "promote" if mode == "off" else mode
-    deployments.change(
-        NAME, action, after=after, mode=mode, share=share, by="model_owner", reason="test"
-    )
+    """Write down that these versions serve, and wait until the service holds them.
+
+    Straight into the record: whether a person may do it is tested elsewhere.
+    """
+    named = {"live": live, "candidate": candidate}
+    with locks.writing("test"):
+        entry = history.Deployment(
+            n=history.serving(NAME).n + 1,
+            date=clock.today(),
+            action="alias",
+            before={},
+            after={alias: version for alias, version in named.items() if version},
+            mode=mode,
+            share=share,
+            reason="test",
+            by="model_owner",
+        )
+        records.append(NAME, history.KIND, entry)
     if url is not None:
         wanted = {"live": live} | ({"candidate": candidate} if candidate else {})
         traffic.wait_until(url, mode=mode, **wanted)
@@ -282,7 +296,7 @@ def test_a_refused_candidate_does_not_leave_the_one_before_it_in_its_place(serve
     assert held.mode == "canary" and held.releases["candidate"].version == "2"
     registry.client().set_model_version_tag(NAME, "3", "release_digest", "0" * 16)
     try:
-        registry.client().set_registered_model_alias(NAME, "candidate", "3")
+        switch(live="1", candidate="3", mode="canary", share=0.5)
         held = follow(NAME, held)
         assert set(held.releases) == {"live"} and held.mode == "off" and set(held.refused) == {"3"}
     finally:
@@ -301,7 +315,7 @@ def follow_digest(version):
 def test_the_registry_may_be_gone_and_may_be_replaced(server, shop, rows):
     switch(live="1", url=server.url)
     database, away = shop.root / "mlflow.db", shop.root / "mlflow.db.away"
-    backup = shutil.copy(database, shop.root / "mlflow.db.backup")
+    backup = shutil.copytree(shop.records, shop.root / "records.backup")
     first = ask(server.url, rows[0], **REHEARSAL).json()
     assert status(server.url)["registry_reachable"]
     database.rename(away)
@@ -315,7 +329,10 @@ def test_the_registry_may_be_gone_and_may_be_replaced(server, shop, rows):
         away.rename(database)
     wait(lambda: status(server.url)["registry_reachable"])
     switch(live="2", url=server.url)
-    Path(backup).replace(database)  # restored: version 1 is live in it
+    shutil.rmtree(shop.records)  # gone: that is no decision, and nothing changes
+    wait(lambda: not status(server.url)["registry_reachable"])
+    assert ask(server.url, rows[0], **REHEARSAL).json()["release"] == "2"
+    Path(backup).rename(shop.records)  # restored: version 1 is live in it
     wait(lambda: status(server.url)["releases"]["live"]["version"] == "1")
 
 

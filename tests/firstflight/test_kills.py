@@ -1,0 +1,53 @@
+"""A part of the drills on every run: kills at some writes, two commands at once a few times.
+
+`make drills` takes every write and a hundred rounds.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from drills import kills, together
+from drills.shop import open_shop
+from firstflight.workspace import PROJECT
+
+
+@pytest.fixture(scope="module")
+def shop():
+    with open_shop(PROJECT / "data") as shop:
+        yield shop
+
+
+def clean(row):
+    return (row.lost, row.wrong, row.left_behind) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "writes"),
+    [
+        ("waive", (1, 4, 6, 7, 9, 12)),
+        ("promote", (1, 5, 6, 7, 9, 10)),
+        pytest.param("gate", (1, 6, 8, 20), marks=pytest.mark.slow),
+        pytest.param("train", (1, 3, 12, 25), marks=pytest.mark.slow),
+    ],
+)
+def test_a_kill_at_a_write_leaves_what_the_next_command_finishes_once(shop, command, writes):
+    for row in kills.drill(shop, command, writes):
+        assert row.tried and clean(row), (row, row.notes)
+
+
+@pytest.mark.parametrize("pair", [("promote", "promote"), ("promote", "abort"), ("waive", "waive")])
+def test_two_commands_at_once_lose_nothing_and_give_each_number_once(shop, pair):
+    start = {"promote": "canary decided", "waive": "held"}[pair[0]]
+    row = together.drill(shop, *pair, start, 4)
+    assert row.tried == 4 and clean(row), (row, row.notes)
+    if pair[0] == pair[1]:
+        assert row.refused == 4, "the second one is told, each time"
+
+
+def test_the_drill_sees_what_is_wrong(shop, monkeypatch):
+    """The control: without the finishing of what was cut off, the drill is red."""
+    monkeypatch.setattr("firstflight.deployments.settle", lambda usecase: None)
+    monkeypatch.setattr("firstflight.database.cut_off", lambda: [])
+    rows = kills.drill(shop, "promote", range(6, 12))
+    assert not all(clean(row) for row in rows)
