@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import shop
-from firstflight import operations, predictions, process, snapshot, train
+from firstflight import clock, operations, predictions, process, snapshot, train
 from firstflight import usecase as usecases
 from firstflight.workspace import PROJECT, configure
 
@@ -113,6 +113,7 @@ def _asked(case: Any, landed: Any, size: int) -> list[Any]:
 def alone(step: str, size: int) -> None:
     """Run one step once and print its seconds and the peak of memory (MB) that it added."""
     configure()
+    clock.set_today(_days(max(SIZES))[1] + dt.timedelta(days=14))  # the labels have arrived
     function = STEPS[step](size)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begun = time.perf_counter()
