@@ -28,17 +28,20 @@ def main() -> None:
         from benchmarks import growth, serving, shop, switches
 
         shop.prepare(root)
-        parts = []
+        parts = [heading()]
+
+        def say(part: str) -> None:
+            parts.append(part)
+            print(part, flush=True)
+
         if chosen.only in (None, "serving"):
-            parts.append(serving_page(*serving.run(chosen.rounds)))
+            say(serving_page(*serving.run(chosen.rounds)))
         if chosen.only in (None, "switches"):
-            parts.append(switches_page(switches.run(chosen.switches)))
+            say(switches_page(switches.run(chosen.switches)))
         if chosen.only in (None, "growth"):
-            parts.append(growth_page(growth.run(str(root))))
-    text = "\n".join([heading(), *parts])
-    print(text)
+            say(growth_page(growth.run(str(root))))
     if chosen.only is None:
-        chosen.page.write_text(text, encoding="utf-8")
+        chosen.page.write_text("\n".join(parts), encoding="utf-8")
 
 
 def heading() -> str:

@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -111,6 +112,8 @@ def tell(shop: Shop, arguments: tuple[str, ...], limit: int | None = None) -> tu
         os.close(read)
         os.dup2(write, 1)
         os.dup2(write, 2)
+        # Whatever a test put in their place.
+        sys.stdout, sys.stderr = (os.fdopen(fd, "w", buffering=1) for fd in (1, 2))
         try:
             signal.alarm(120)
             if limit is not None:
@@ -122,6 +125,8 @@ def tell(shop: Shop, arguments: tuple[str, ...], limit: int | None = None) -> tu
         except BaseException:
             os.write(2, traceback.format_exc().encode())
         finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
     os.close(write)
     with os.fdopen(read, "rb") as pipe:

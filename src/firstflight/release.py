@@ -173,7 +173,8 @@ def log(fitted: Fitted) -> tuple[str, str]:
             skops_trusted_types=list(case.trusted_types),
             signature=infer_signature(fitted.features.head(100), predictions[:100]),
             pip_requirements=[f"{name}=={metadata.version(name)}" for name in PINNED],
-            extra_files=[str(path) for path in sorted(extra.iterdir())],
+            # As addresses, which MLflow takes them for: a "?" in a path would cut it off.
+            extra_files=[path.as_uri() for path in sorted(extra.iterdir())],
             pyfunc_predict_fn="predict_proba" if case.kind == "classification" else "predict",
         )
     return info.model_uri, folder_digest(_download(info.model_uri))

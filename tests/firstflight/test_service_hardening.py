@@ -417,7 +417,7 @@ def test_a_long_body_is_refused_before_it_is_read():
         assert (await call(guard, [b"x" * 100] * 10))[0] == 200  # the control: just within
         assert seen == [b"x" * 1000]
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), 30))
 
 
 def test_above_the_limit_callers_are_told_at_once_to_come_again():
@@ -435,7 +435,7 @@ def test_above_the_limit_callers_are_told_at_once_to_come_again():
         assert [(await task)[0] for task in [*waiting, status_page]] == [200] * 4
         assert (await call(guard, [b"{}"]))[0] == 200 and (load.all, load.single) == (0, 0)
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), 30))
 
 
 def test_callers_who_send_slowly_take_nobodys_place():
@@ -448,7 +448,7 @@ def test_callers_who_send_slowly_take_nobodys_place():
         assert [(await call(guard, [b"{}"]))[0] for _ in range(20)] == [200] * 20
         assert {(await task)[0] for task in slow} == {408}
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), 30))
 
 
 # --- generated requests ---------------------------------------------------------------------------
