@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from importlib import import_module
 from pathlib import Path
 
@@ -11,15 +13,34 @@ from rich.table import Table
 
 from drills.shop import Row
 
-NAMES = ("kills", "together")
+NAMES = ("kills", "together", "requests", "drops", "disk")
 UPSTREAM = Path(__file__).resolve().parents[1] / "data"
+
+
+def generated_requests() -> list[Row]:
+    """Send generated requests to a service in a workspace of its own."""
+    from benchmarks import shop
+    from drills import requests
+
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="firstflight-requests-") as folder:
+        try:
+            shop.prepare(Path(folder) / "workspace")
+            return [Row(**row) for row in requests.run()]
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def main(names: list[str]) -> int:
     """Run the named drills, all if none is named; return 1 if anything was lost or wrong."""
     rows: list[Row] = []
     for name in names or NAMES:
-        rows += import_module(f"drills.{name}").run(UPSTREAM)
+        if name == "requests":
+            rows += generated_requests()
+        else:
+            rows += import_module(f"drills.{name}").run(UPSTREAM)
+        print(f"{name}: done", file=sys.stderr, flush=True)
     table = Table("drill", "tried", "refused", "lost", "wrong", "left behind", box=None)
     for row in rows:
         figures = (row.tried, row.refused, row.lost, row.wrong, row.left_behind)
