@@ -13,7 +13,7 @@ from rich.table import Table
 
 from drills.shop import Row
 
-NAMES = ("kills", "together", "requests", "drops", "disk")
+NAMES = ("kills", "flows", "together", "requests", "drops", "disk")
 UPSTREAM = Path(__file__).resolve().parents[1] / "data"
 
 

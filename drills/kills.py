@@ -17,14 +17,15 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from drills.shop import BY, COMMANDS, DONE, NAME, SENTENCE, Row, Shop, child, faults, open_shop
-from firstflight import deployments, history, judgements, records, workspace
+from firstflight import deployments, drops, history, judgements, records, workspace
 from firstflight.cli import app
 
+TRAINS = ("train", "flow retrain")  # after these every release is loaded
 EVENTS = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
 
 
 def die_at(number: int, root: Path) -> None:
-    """Let this process be killed before its `number`-th write in the workspace, from 1."""
+    """Let this process be killed before its `number`-th write in a folder, from 1."""
     left = [number]
 
     def write() -> None:
@@ -46,7 +47,7 @@ def die_at(number: int, root: Path) -> None:
 
 
 def effects(shop: Shop) -> dict[str, int]:
-    """Count what has been recorded and registered."""
+    """Count what has been recorded, registered, landed and published."""
     counts = {
         kind: len(records.numbers(NAME, kind))
         for kind in (history.KIND, judgements.VERDICTS, judgements.DECISIONS)
@@ -54,6 +55,9 @@ def effects(shop: Shop) -> dict[str, int]:
     with closing(sqlite3.connect(f"file:{shop.ws.database}?mode=ro", uri=True)) as database:
         rows = database.execute("SELECT count(*) FROM model_versions WHERE name = ?", (NAME,))
         counts["versions"] = int(rows.fetchone()[0])
+    counts["landed"] = len(drops.read_sums(shop.ws.drops))
+    counts["states"] = len(list((shop.ws.state / NAME).rglob("*.json")))
+    counts["snapshots"] = len(list(shop.ws.snapshots.glob("*/manifest.json")))
     return counts
 
 
@@ -75,7 +79,11 @@ def status() -> None:
 
 
 def drill(
-    shop: Shop, command: str, numbers: Iterable[int] | None = None, limit: int = 400
+    shop: Shop,
+    command: str,
+    numbers: Iterable[int] | None = None,
+    limit: int = 400,
+    then: Iterable[str] = ("again", "another", "status"),
 ) -> list[Row]:
     """Kill one command before each of its writes; go on with the same, another, or the status.
 
@@ -88,6 +96,8 @@ def drill(
         Which writes; all, one after the other, if not given.
     limit : int, default 400
         Writes at most.
+    then : iterable of str
+        What comes after the kill.
     """
     start, work = COMMANDS[command]
     rows = []
@@ -96,7 +106,8 @@ def drill(
     before = effects(shop)
     shop.run(in_workspace(shop, work))
     wanted = {kind: n - before[kind] for kind, n in effects(shop).items()}
-    for name, then in (("again", work), ("another", other), ("status", status)):
+    followers = {"again": work, "another": other, "status": status}
+    for name in then:
         row = Row(f"kill {command}, then {name}")
         for number in numbers or range(1, limit + 1):
             shop.reset(start)
@@ -109,18 +120,20 @@ def drill(
                 row.note("wrong", f"{where}: exit {ended}: {shop.log.read_text()[-300:]}")
                 continue
             cut_off = effects(shop)
-            code = child(in_workspace(shop, then), shop.log)
+            code = child(in_workspace(shop, followers[name]), shop.log)
             if code == SENTENCE:
                 row.refused += 1
             elif code != DONE:
                 row.note("wrong", f"{where}: exit {code}: {shop.log.read_text()[-300:]}")
                 continue
-            for kind, text in faults(shop, load=command == "train"):
+            # What lies beside the workspace is found by who writes there again, and by nobody else.
+            beside = name == "again"
+            for kind, text in faults(shop, load=command in TRAINS, beside=beside):
                 row.note(kind, f"{where}: {text}")
             found = effects(shop)
             for kind, n in before.items():
                 made = found[kind] - n
-                if found[kind] < cut_off[kind]:
+                if found[kind] < cut_off[kind] and command != "clean":
                     row.note("lost", f"{where}: {kind} {found[kind]} after {cut_off[kind]}")
                 if name == "again":
                     # Judging and deciding again is a record of its own.
@@ -141,7 +154,7 @@ def in_workspace(
     def job() -> None:
         workspace.configure(shop.ws)
         if number is not None:
-            die_at(number, shop.ws.root)
+            die_at(number, shop.ws.root.parent)
         work()
 
     return job
@@ -150,4 +163,8 @@ def in_workspace(
 def run(upstream: Path, commands: Iterable[str] = tuple(COMMANDS)) -> list[Row]:
     """Run the drill for all commands."""
     with open_shop(upstream) as shop:
-        return [row for command in commands for row in drill(shop, command)]
+        rows = []
+        for command in commands:
+            rows += drill(shop, command)
+            print(f"kill {command}: done", file=sys.stderr, flush=True)
+        return rows

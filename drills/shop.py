@@ -7,6 +7,7 @@ Children are forked from a process that has imported everything and has opened n
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import shutil
 import signal
@@ -19,15 +20,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from firstflight import (
+    backup,
     clock,
     deployments,
     drops,
+    files,
     gate,
     history,
     judgements,
     operations,
     records,
     registry,
+    retention,
     rollback,
     rollout,
     snapshot,
@@ -43,6 +47,7 @@ TODAY = dt.date(2013, 4, 1)
 BY = {"by": "model_owner", "reason": "a drill of the path"}
 FAILED, SENTENCE, DONE = 70, 1, 0  # exit codes of a child
 PATIENCE = 120  # seconds that a child may take
+UPSTREAM = Path(__file__).resolve().parents[1] / "data"
 
 
 @dataclass
@@ -128,7 +133,35 @@ class Shop:
     def reset(self, name: str) -> None:
         """Put the workspace back as it was kept."""
         shutil.rmtree(self.ws.root, ignore_errors=True)
+        shutil.rmtree(outside(self.ws), ignore_errors=True)
         shutil.copytree(self.kept / name, self.ws.root)
+        if name == "backed up":
+            self.run(lambda: (workspace.configure(self.ws), backup.backup(archive(self.ws))))
+
+
+def outside(ws: workspace.Workspace | None = None) -> Path:
+    """Return the folder beside the workspace where backups are made and restored."""
+    return (ws or workspace.current()).root.parent / "outside"
+
+
+def archive(ws: workspace.Workspace | None = None) -> Path:
+    """Return the backup of the workspace."""
+    return outside(ws) / "backup"
+
+
+def grow_old() -> None:
+    """Put feature state and reports into the workspace that are older than `[retention]` keeps."""
+    ws = workspace.current()
+    made = next((ws.state / NAME).glob("v1/*.json"))
+    for day in ("2012-09-01", "2012-09-02", "2012-09-03"):
+        old = ws.state / NAME / "v2" / f"{day}.json"
+        old.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(made, old)
+        report = ws.reports / f"{NAME}-{day}"
+        report.mkdir(parents=True)
+        (report / "drift.html").write_text("An old report.")
+    for day in ("2013-03-30", "2013-03-31"):  # the newest result stays
+        (ws.reports / f"{NAME}-{day}").mkdir()
 
 
 def passed(version: str, outcome: gate.Outcome = "pass") -> None:
@@ -203,6 +236,10 @@ def build(shop: Shop, upstream: Path) -> None:
     shop.run(grow(lambda: passed("2", "hold")))
     shop.keep("held")
     shop.reset("live")
+    shop.run(grow(grow_old))
+    shop.keep("old")
+    shop.reset("live")
+    shutil.copytree(shop.kept / "live", shop.kept / "backed up")
     shop.run(grow(lambda: passed("2")))
     shop.keep("passed")
     shop.run(grow(lambda: operations.start_shadow(usecase, "2", **BY)))
@@ -213,6 +250,11 @@ def build(shop: Shop, upstream: Path) -> None:
     shop.keep("canary decided")
     shop.run(grow(lambda: operations.promote(usecase, "2", **BY)))
     shop.keep("promoted")
+
+
+def land(month: str) -> None:
+    """Land one month of the data that ships with the course."""
+    drops.land(UPSTREAM, workspace.current().drops, usecase.sources.values(), month)
 
 
 COMMANDS: dict[str, tuple[str, Callable[[], object]]] = {
@@ -238,6 +280,11 @@ COMMANDS: dict[str, tuple[str, Callable[[], object]]] = {
     ),
     "state": ("live", lambda: state.publish(usecase, landed(), 2, TODAY, TODAY)),
     "settle": ("promoted", lambda: deployments.settle(NAME)),
+    "land": ("live", lambda: land("2013-05")),
+    "land another": ("live", lambda: land("2013-06")),
+    "clean": ("old", lambda: retention.clean([NAME])),
+    "backup": ("live", lambda: backup.backup(archive())),
+    "restore": ("backed up", lambda: backup.restore(archive(), outside() / "restored")),
 }
 """Command: the state of the workspace that it starts from, and what it does."""
 
@@ -264,10 +311,30 @@ def open_shop(upstream: Path) -> Iterator[Shop]:
             os.environ.update(before)
 
 
-def faults(shop: Shop, *, load: bool = False) -> list[tuple[str, str]]:
+def not_as_promised(ws: workspace.Workspace) -> Iterator[str]:
+    """Yield what of the landed drops, the feature state and the backups is not whole."""
+    sums = drops.read_sums(ws.drops)
+    found = {p.relative_to(ws.drops).as_posix() for p in ws.drops.rglob("*.parquet")}
+    for name, digest in sums.items():
+        if name not in found or files.sha256(ws.drops / name) != digest:
+            yield f"{name} is not what landed"
+    for path in (ws.state / NAME).rglob("*.json"):
+        json.loads(path.read_bytes())
+    if archive(ws).exists():
+        with tempfile.TemporaryDirectory(dir=ws.root.parent) as folder:
+            backup.restore(archive(ws), Path(folder) / "again")
+    restored = workspace.Workspace(outside(ws) / "restored")
+    if restored.root.exists():
+        there = {p.relative_to(restored.root) for p in restored.root.rglob("*") if p.is_file()}
+        if not there >= {Path("mlflow.db"), Path("drops") / drops.SUMS}:
+            yield f"the restored workspace holds {len(there)} files only"
+
+
+def faults(shop: Shop, *, load: bool = False, beside: bool = True) -> list[tuple[str, str]]:
     """Look at the workspace, and return what is not as it must be, by kind.
 
-    With `load`, every registered release must also load and repeat its frozen answers.
+    With `load`, every registered release must also load and repeat its frozen answers; with
+    `beside`, nothing unfinished may lie beside the workspace.
     """
     found: list[tuple[str, str]] = []
     report = shop.log.with_suffix(".faults")
@@ -302,6 +369,10 @@ def faults(shop: Shop, *, load: bool = False) -> list[tuple[str, str]]:
             lines.append(f"left_behind\t{len(runs)} open runs")
         for version in registry.versions(NAME) if load else ():
             registry.load(NAME, version)
+        lines += [f"wrong\t{text}" for text in not_as_promised(shop.ws)]
+        left = [p.name for p in outside(shop.ws).glob(".*")] if beside else []
+        if left:
+            lines.append(f"left_behind\tbeside the workspace {left}")
         report.write_text("\n".join(lines))
 
     if child(look, shop.log) != DONE:

@@ -84,6 +84,7 @@ def backup(file: Path) -> Backup:
         raise BackupError(
             f"{file} lies in the workspace that it would hold: give a file somewhere else."
         )
+    _sweep(file.parent, f".{file.name}-")
     if file.exists():
         raise BackupError(f"{file} is there already and was left as it is: give another name.")
     with locks.writing("backup"), _removed_after(file.parent, file, f".{file.name}-") as scratch:
@@ -134,6 +135,7 @@ def restore(file: Path, to: Path | None = None) -> Backup:
     """
     file = file.expanduser().resolve()
     root = (to.expanduser() if to is not None else current().root).resolve()
+    _sweep(root.parent, f".{root.name}-")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise BackupError(
             f"{root} is not empty, and a backup replaces nothing: move it away, or give --to an "
@@ -197,14 +199,10 @@ def _refused(file: Path, why: str) -> BackupError:
 
 @contextlib.contextmanager
 def _removed_after(folder: Path, target: Path, prefix: str) -> Iterator[Path]:
-    """Give a folder on the disk of the target; it goes at the end, and those of killed ones now."""
+    """Give a folder on the disk of the target; it goes at the end."""
     part: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f"{_plain(prefix)}*.unfinished"):
-            pid = left.name.removeprefix(prefix).partition("-")[0]
-            if pid.isdigit() and not files.alive(int(pid)):
-                shutil.rmtree(left, ignore_errors=True)
         part = Path(tempfile.mkdtemp(".unfinished", f"{prefix}{os.getpid()}-", folder))
         yield part
     except OSError as error:
@@ -212,6 +210,14 @@ def _removed_after(folder: Path, target: Path, prefix: str) -> Iterator[Path]:
     finally:
         if part is not None:
             shutil.rmtree(part, ignore_errors=True)
+
+
+def _sweep(folder: Path, prefix: str) -> None:
+    """Remove what a killed one of the same target left."""
+    for left in folder.glob(f"{_plain(prefix)}*.unfinished"):
+        pid = left.name.removeprefix(prefix).partition("-")[0]
+        if pid.isdigit() and not files.alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _plain(name: str) -> str:
