@@ -76,7 +76,7 @@ ROLLING = "prediction_drift, rolling reference"
 
 @dataclass(frozen=True)
 class Rates:
-    """What was measured; every table has its unit in its columns.
+    """What was measured, as tables for people: a count is a text such as ``"3 of 52"``.
 
     Attributes
     ----------
@@ -84,14 +84,18 @@ class Rates:
         One row per rule: severity, limit, quiet weeks and mornings on which it fired, accidents and
         losing weeks that it found.
     accidents : DataFrame
-        One row per accident: in how many weeks the weekly monitor paged and by which rules, and on
-        how many mornings the preflight said no when the accident was two days old.
+        One row per accident: in how many weeks the weekly monitor found something that it does not
+        find without the accident, and by which rules; and on how many mornings the preflight found
+        something when the accident was two days old, and by which rules.
     releases : DataFrame
-        One row per release and rule about answers: losing and good weeks on which it fired.
+        One row per release and rule about answers: losing and good weeks on which it fired. Empty
+        without releases.
     controls : DataFrame
-        One row per rule: whether it fires on its case, is quiet on the twin, and the two differ.
+        What `controls` returns: whether a rule fires on its case, is quiet on the clean twin, and
+        the two differ.
     quiet : DataFrame
-        One row per alarm on a quiet week or morning: the day, what asked, the rule and the column.
+        One row per alarm on a quiet week or morning: ``day`` (of a week its Sunday), ``asked``
+        (``"week"`` or ``"morning"``), ``rule`` and ``column``.
     """
 
     rules: pd.DataFrame
@@ -101,7 +105,13 @@ class Rates:
     quiet: pd.DataFrame
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return the tables by name, in the order in which they are read; empty ones left out."""
+        """Return the tables by name, in the order in which they are read; empty ones left out.
+
+        Returns
+        -------
+        dict of str to DataFrame
+            The name of an attribute, and its table.
+        """
         named = {
             "rules": self.rules,
             "accidents": self.accidents,
@@ -118,8 +128,11 @@ class DamagedDrops(Drops):
 
     Parameters
     ----------
+    root, sources, today
+        As in `firstflight.drops.Drops`.
     damage : callable
-        As in `firstflight.usecase.Accident`.
+        ``damage(source, rows)`` returns the rows of an upstream table as the fault makes them: the
+        part ``drops`` of a `firstflight.usecase.Accident`.
     since : date
         The first damaged day.
     """
@@ -135,8 +148,17 @@ class DamagedDrops(Drops):
         Parameters
         ----------
         name : str
+            The source.
         start, end : date
+            Local days, both included.
         lookback : bool, default=False
+            Whether `start` may lie before the source begins.
+
+        Returns
+        -------
+        DataFrame
+            The undamaged rows, and after them what the damage made of those from `since` on. The
+            errors are those of `Drops.read`.
         """
         rows = super().read(name, start, end, lookback=lookback)
         newest = rows["date"] >= pd.Timestamp(self.since)
@@ -156,7 +178,8 @@ def rule_list(rules: UseCaseRules) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``rule``, ``severity`` and ``limit``, one row per rule.
+        Columns ``rule``, ``severity`` and ``limit`` (text: the settings of ``process.toml`` and
+        their values), one row per rule.
     """
     rows = []
     for name, kind, settings in RULES:
@@ -200,19 +223,26 @@ def measure(
     process : Process
         The decisions to measure: ``firstflight.process.load()``, or a changed copy of it.
     releases : sequence of Release, optional
-        Releases whose answers are judged, on the days after those that they learned from. The first
-        one's reference is what inputs are held against; without any, a sample of the first 90 days.
+        Releases whose answers are judged, on the weeks after the days that they learned from; each
+        needs at least one, from Monday to Sunday. The first one's reference is what inputs are held
+        against; without any, a sample of the first 90 days.
     every : int, default=4
-        Accidents are replayed in one week of this many; false alarms are counted in all.
+        Accidents are replayed in one quiet week of this many, 1 or more; false alarms are counted
+        in all quiet weeks.
 
     Returns
     -------
     Rates
+        The tables.
 
     Raises
     ------
     MonitorError
         If fewer than 16 weeks have landed.
+    DropError
+        If no source names its first month, or a month has not landed or is not what was promised.
+    ProcessError
+        If the process decides nothing about the use case.
     """
     days = Replayed.of(usecase, drops, process, releases[0] if releases else None)
     weekly = {sunday: days.week(sunday) for sunday in days.sundays}
@@ -251,16 +281,21 @@ class Replayed:
     Attributes
     ----------
     usecase : UseCase
+        Brings the accidents and the known incidents.
     drops : Drops
+        The landed drops; their today is the first day that is not looked at.
     rules : UseCaseRules
+        The team's decisions about the use case.
     max_age_days : int
+        How old the state behind an answer may be, in days.
     feature_version : int
+        Which version of the features the inputs are made with.
     expected : Profile
-        Of the reference that inputs are held against.
+        What the reference shows; inputs are held against it.
     requests : DataFrame
         Every request of the landed days, by date.
     states : mapping of date to values
-        The right state of each day.
+        The right state of each day: ``states[day][column][key]``.
     first : date
         The first landed day.
     """
@@ -284,16 +319,29 @@ class Replayed:
         Parameters
         ----------
         usecase : UseCase
+            Whose requests and state.
         drops : Drops
+            Their today is the first day that is not looked at.
         process : Process
+            The decisions to measure.
         release : Release, optional
-            Brings the reference and the feature version; else a sample of the first days, and the
-            lowest feature version.
+            Brings the reference and the feature version; else a sample of the first 90 days is the
+            reference, and the lowest feature version is used.
+
+        Returns
+        -------
+        Replayed
+            The days from the newest ``first_month`` of the sources to the day before today.
 
         Raises
         ------
         MonitorError
             If fewer than 16 weeks have landed.
+        DropError
+            If no source names its first month, or a month has not landed or is not what was
+            promised.
+        ProcessError
+            If the process decides nothing about the use case.
         """
         last = drops.today - DAY
         first = min(_first_day(usecase, drops), last)
@@ -328,13 +376,13 @@ class Replayed:
 
     @property
     def sundays(self) -> list[dt.date]:
-        """Last days of the calendar weeks that have a week before them and their outcomes."""
+        """Sundays of the calendar weeks that have a whole week before them and known outcomes."""
         days = pd.date_range(self.first + 2 * WEEK - DAY, self.drops.today - 2 * DAY, freq="W-SUN")
         return [day.date() for day in days]
 
     @property
     def quiet_sundays(self) -> list[dt.date]:
-        """Those of `sundays` whose week and the week before hold no known incident."""
+        """Those of `sundays` whose week holds no known incident."""
         return [day for day in self.sundays if self._quiet(day, 7)]
 
     @property
@@ -354,6 +402,12 @@ class Replayed:
         rows : DataFrame
             Sorted by ``date``.
         first, last : date
+            Both included.
+
+        Returns
+        -------
+        DataFrame
+            A part of `rows`, with its index; empty if there are none.
         """
         edges = rows["date"].searchsorted([pd.Timestamp(first), pd.Timestamp(last + DAY)])
         return rows.iloc[edges[0] : edges[1]]
@@ -367,10 +421,17 @@ class Replayed:
 
         Parameters
         ----------
-        requests : DataFrame
+        requests : DataFrame of shape (n_requests, n_fields)
+            The fields of each request.
         given : callable, optional
-            The age and the values of the state that a day's requests get; the right one of the day
-            if not given.
+            ``given(day)`` returns the age in days and the values of the state that a day's requests
+            get, or None; the right state of the day if not given.
+
+        Returns
+        -------
+        DataFrame of shape (n_requests, n_columns)
+            The request's fields, its features, and ``state_age_days``, which is missing where there
+            is no state. The index counts from 0.
         """
         requests = requests.reset_index(drop=True)
         features = self.usecase.features[self.feature_version]
@@ -390,7 +451,14 @@ class Replayed:
         Parameters
         ----------
         accident : Accident
+            Its parts for drops and for requests are used; the one for state is not.
         first, last : date
+            Both included; all of these days are damaged.
+
+        Returns
+        -------
+        DataFrame
+            One row per request, with its fields; there may be fewer or more than happened.
         """
         rows = self.between(self.requests, first, last)
         if accident.drops is not None:
@@ -409,7 +477,12 @@ class Replayed:
         sunday : date
             The last day of the week.
         accident : Accident, optional
-            Happens on the last `accident.days` of it.
+            Happens on the last `accident.days` days of the week.
+
+        Returns
+        -------
+        list of Finding
+            About the inputs, the number of requests of each day, and the outcomes.
         """
         previous = self.inputs(self.between(self.requests, sunday - 13 * DAY, sunday - 7 * DAY))
         drops, current = self._known(sunday + DAY), self.between(
@@ -448,9 +521,20 @@ class Replayed:
         Parameters
         ----------
         today : date
+            The day of the morning.
         accident : Accident, optional
             Happens on the two newest days: of requests today and yesterday, of outcomes the two
             newest days that have any.
+
+        Returns
+        -------
+        list of Finding
+            About the inputs, the number of requests of each day, and the outcomes.
+
+        Raises
+        ------
+        MonitorError
+            If the 7 days up to today have no request.
         """
         since = today - (NEWEST - 1) * DAY
         requests = self.between(self.requests, today - 13 * DAY, today)
@@ -564,7 +648,9 @@ def answered_weeks(release: Release, drops: Drops, rules: UseCaseRules) -> pd.Da
     release : Release
         Judged on the weeks after its training days.
     drops : Drops
+        The upstream as it is known today; the last day that is judged is the day before yesterday.
     rules : UseCaseRules
+        The team's decisions about the release's use case.
 
     Returns
     -------
@@ -572,8 +658,16 @@ def answered_weeks(release: Release, drops: Drops, rules: UseCaseRules) -> pd.Da
         One row per week: ``release``, ``week`` (its Sunday), ``excess`` (loss minus naive loss in
         the unit of the metric), ``losing`` (whether that is above 0), the distance of the
         predictions from the reference (``distance``) and from the four weeks before
-        (``distance, rolling``), and a column per rule with whether it fires. The rules about
+        (``distance, rolling``; missing until there are four), and a column per rule with whether it
+        fires. Distances are in standard deviations of what they are measured from. The rules about
         labels look at ``performance_weeks`` up to that Sunday.
+
+    Raises
+    ------
+    FirstFlightError
+        If the release learned from days up to the drops' day before yesterday, or later ones.
+    DropError
+        If a month has not landed or is not what was promised.
     """
     case = release.usecase
     first = dt.date.fromisoformat(release.about["trained_to"]) + DAY
@@ -695,18 +789,20 @@ def _rules_table(
 def controls(days: Replayed) -> pd.DataFrame:
     """Return for every rule whether it fires on a case made for it, and is quiet on the clean twin.
 
-    The cases are made of the last quiet week, by damage that any use case can have; none knows its
-    subject.
+    The cases are made of the newest quiet weeks, by damage that any use case can have; none knows
+    its subject.
 
     Parameters
     ----------
     days : Replayed
+        The landed days. They must hold two quiet weeks, one after the other.
 
     Returns
     -------
     DataFrame
-        One row per rule: ``rule``, ``case``, ``fires``, ``twin is quiet``, ``inputs differ``. A
-        rule that does not apply (no category, no state) has no row.
+        One row per case: ``rule``, ``case``, ``fires``, ``twin is quiet``, ``inputs differ``. A
+        rule that does not apply (no category, no state) has no row; one that is tried on several
+        columns has several.
     """
     rows = []
     for rule, case, damaged, clean, ask in _cases(days):

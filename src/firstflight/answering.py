@@ -65,7 +65,23 @@ class NothingLive(FirstFlightError):
 
 @dataclass(frozen=True)
 class Held:
-    """What the service holds at one moment; replaced whole, never changed."""
+    """What the service holds at one moment; replaced whole, never changed.
+
+    Attributes
+    ----------
+    releases : dict of str to Release
+        Loaded releases by alias: ``live``, ``candidate``, ``previous``.
+    mode : {"off", "shadow", "canary"}
+        The rollout in progress; ``"off"`` too while its candidate is refused.
+    share : float
+        Share of the requests, 0 to 1, that the candidate of a canary answers.
+    refused : dict of str to str
+        Versions that should be held and could not be loaded, and why.
+    registry_reachable : bool
+        Whether the registry and the history could be read the last time.
+    switched_at : float
+        When the releases or the rollout last changed, in seconds since 1970 (Unix time).
+    """
 
     releases: dict[str, Release] = field(default_factory=dict)  # by alias
     mode: Mode = "off"
@@ -76,9 +92,28 @@ class Held:
 
 
 def share_of(key: Iterable[Any]) -> float:
-    """Return a number from 0 to 1 that depends on the request's key alone.
+    """Return a number from 0 to below 1 that depends on the request's key alone.
 
-    A request below the canary's share goes to the candidate: the same flight on every try.
+    A request whose number is below the canary's share goes to the candidate. The same request gets
+    the same number on every try, so while the share stays the same release answers it.
+
+    Parameters
+    ----------
+    key : iterable
+        The values of the request's key fields, in the order of the use case's `key`.
+
+    Returns
+    -------
+    float
+        From 0 to below 1; many different keys are spread evenly.
+
+    Examples
+    --------
+    >>> share_of(["2013-04-01", "UA", 1545]) == share_of(["2013-04-01", "UA", 1545])
+    True
+    >>> keys = [("2013-04-01", "UA", number) for number in range(1000)]
+    >>> round(sum(share_of(key) < 0.1 for key in keys) / 1000, 1)
+    0.1
     """
     text = "|".join(str(part) for part in key)
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 2**32
@@ -90,6 +125,21 @@ def follow(usecase: str, held: Held) -> Held:
     What serves is what the newest entry of the deployment history says. A live release that was
     withdrawn goes; one that is refused leaves the one that is held in its place. A candidate that
     is refused is absent, and the one that was held before it does not stay: it was replaced.
+
+    Nothing that goes wrong is raised: a service that answers goes on answering.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    held : Held
+        What is held until now; a release in it is not loaded again.
+
+    Returns
+    -------
+    Held
+        What to hold. If the registry or the history cannot be read, or the history is gone, that is
+        `held` with `registry_reachable` false.
     """
     # MLflow takes half a second and 100 MB to import, and is needed in the worker only.
     from firstflight import registry
@@ -137,6 +187,13 @@ class Answering:
     ----------
     usecase : str
         Its name.
+
+    Raises
+    ------
+    FirstFlightError
+        If there is no such use case.
+    ProcessError
+        If the team's decisions cannot be read.
     """
 
     def __init__(self, usecase: str) -> None:
@@ -153,7 +210,7 @@ class Answering:
         self._ended = threading.Event()
 
     def start(self) -> None:
-        """Follow the registry from now on."""
+        """Follow the registry from now on, in a thread of its own."""
         threading.Thread(target=self._poll, daemon=True, name="follow-registry").start()
 
     def stop(self) -> None:
@@ -170,7 +227,13 @@ class Answering:
                 logger.exception("The registry could not be followed; asking again.")
 
     def today(self) -> dt.date:
-        """Return the clock's today; a clock that cannot be read stands still."""
+        """Return the clock's today; a clock file that is damaged leaves the last day that was read.
+
+        Returns
+        -------
+        date
+            The real date where there is no clock file.
+        """
         try:
             changed = workspace.current().clock_file.stat().st_mtime_ns
         except OSError:
@@ -184,7 +247,19 @@ class Answering:
         return self._clock[1]
 
     def too_far(self, requests: Sequence[Any]) -> list[int]:
-        """Return the positions of requests for a day that no caller can mean."""
+        """Return the positions of requests for a day that no caller can mean.
+
+        Parameters
+        ----------
+        requests : sequence of BaseModel
+            Objects of the use case's contract.
+
+        Returns
+        -------
+        list of int
+            Counted from 0: requests for a day that is more than ``max_days_from_today`` of
+            ``process.toml`` before or after the clock's today.
+        """
         today, most = self.today().toordinal(), self.rules.max_days_from_today
         days = [request.date.toordinal() for request in requests]
         return [i for i, day in enumerate(days) if abs(day - today) > most]
@@ -204,7 +279,8 @@ class Answering:
         requests : sequence of BaseModel
             Objects of the use case's contract.
         replayed : sequence of bool
-            For each, whether it is a replay: answered as any other, and logged apart.
+            For each, whether it is a replay: answered as any other, and logged with the role
+            ``replay``.
         held : Held, optional
             Who answers; by default what is held now.
         shadow : bool, default True
@@ -216,14 +292,14 @@ class Answering:
         answers : list of Answer
             In the order of the requests.
         logged : Future of bool
-            Whether they are written down.
+            Whether they were written down; set when that is known.
 
         Raises
         ------
         NothingLive
             If no release is live.
         StateError
-            If the published state was altered.
+            If the published state cannot be read or was altered.
         """
         held = held or self.held  # one read: the whole batch is answered by the same releases
         if "live" not in held.releases:
@@ -262,11 +338,16 @@ class Answering:
     def shadow(self, held: Held, requests: Sequence[Any], replayed: Sequence[bool]) -> None:
         """Let the candidate predict for requests that were answered, and write down what it says.
 
+        Outside a shadow nothing is done. A candidate that fails is counted and logged, and raises
+        nothing: it answers nobody.
+
         Parameters
         ----------
         held : Held
             What was held when they were answered.
-        requests, replayed
+        requests : sequence of BaseModel
+            As for `answer`.
+        replayed : sequence of bool
             As for `answer`.
         """
         columns = usecases.columns(self.types, requests)
@@ -326,7 +407,15 @@ class Answering:
         return release.answer(columns, met), ages
 
     def status(self) -> dict[str, Any]:
-        """Say what is held, how old its state is, and whether the registry answers."""
+        """Say what is held, how old its state is, and whether the registry answers.
+
+        Returns
+        -------
+        dict
+            Data that JSON can hold: the use case, ``releases`` by alias, the rollout, what was
+            refused and why, how many requests were answered, and how many lines of the log and
+            predictions of the shadow failed.
+        """
         held = self.held
         return {
             "usecase": self.usecase.name,
@@ -361,7 +450,7 @@ class Answering:
 
 
 class Gatherer:
-    """Answers single requests that wait at the same time with one prediction.
+    """Answers single requests that wait at the same time together, in one call of the model.
 
     A request that is alone is answered at once. While others are on their way in (`underway` says
     how many), it waits for them, `WAIT_SECONDS` at the most.
@@ -369,8 +458,9 @@ class Gatherer:
     Parameters
     ----------
     answering : Answering
+        Answers the requests.
     underway : callable
-        Returns how many single requests were received and are not answered yet.
+        ``underway()`` returns how many single requests were received and are not answered yet.
     """
 
     WAIT_SECONDS = 0.002
@@ -383,7 +473,30 @@ class Gatherer:
         self._timer: asyncio.TimerHandle | None = None
 
     async def ask(self, request: Any, replayed: bool) -> Answer:
-        """Return the answer to one request; the parameters and errors are `Answering.answer`'s."""
+        """Return the answer to one request, once it is written down.
+
+        It waits `LOG_SECONDS` for the log at the most. If requests cannot be answered together,
+        each is answered alone, so an error is the request's own.
+
+        Parameters
+        ----------
+        request : BaseModel
+            An object of the use case's contract.
+        replayed : bool
+            Whether it is a replay: answered as any other, and logged with the role ``replay``.
+
+        Returns
+        -------
+        Answer
+            The prediction, and what made it.
+
+        Raises
+        ------
+        NothingLive
+            If no release is live.
+        StateError
+            If the published state cannot be read or was altered.
+        """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((request, replayed, done))
@@ -434,7 +547,10 @@ class Gatherer:
         logged.add_done_callback(lambda _: loop.call_soon_threadsafe(written))
 
     def shadow(self) -> None:
-        """Let the candidate predict for the single requests since the last time."""
+        """Let the candidate predict for the single requests that were answered since the last time.
+
+        Each is predicted by the candidate that was held when it was answered.
+        """
         waiting, self._shadowed = self._shadowed, []
         for held in {id(held): held for held, _, _ in waiting}.values():
             of = [(request, replayed) for then, request, replayed in waiting if then is held]

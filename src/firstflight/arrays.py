@@ -33,8 +33,9 @@ def matrix(transformer: Any) -> Block | None:
     Returns
     -------
     callable or None
-        Takes one array per column, and returns a float matrix. None if a step is of a type, or has
-        a setting, that is not translated.
+        Takes one array of shape (n_rows,) per column, in a mapping by name, and returns a float
+        matrix of shape (n_rows, n_columns). None if the transformer is none, or a step is of a
+        type, or has a setting, that is not translated.
     """
     if not isinstance(transformer, ColumnTransformer) or transformer.sparse_output_:
         return None
@@ -149,11 +150,28 @@ def _is_nan(value: Any) -> bool:
 def split(estimator: Any) -> tuple[Block, Any] | None:
     """Return a fitted pipeline as the function that makes its matrix, and its last step.
 
+    Parameters
+    ----------
+    estimator : sklearn.pipeline.Pipeline
+        Fitted on a DataFrame. Another estimator is not translated.
+
     Returns
     -------
     tuple of (callable, estimator), or None
-        None if the pipeline is not a column transformer followed by an estimator, or holds a step
-        that is not translated.
+        The function is that of `matrix`; the last step predicts from what it returns. None if the
+        pipeline is not a column transformer followed by an estimator, or holds a step that is not
+        translated.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LinearRegression
+    >>> rows = pd.DataFrame({"x": [0.0, 2.0, 4.0]})
+    >>> scaled = ColumnTransformer([("numbers", StandardScaler(), ["x"])])
+    >>> fitted = Pipeline([("columns", scaled), ("model", LinearRegression())]).fit(rows, [1, 2, 3])
+    >>> make_matrix, last = split(fitted)
+    >>> last.predict(make_matrix({"x": np.array([2.0, 6.0])})).round(6).tolist()
+    [2.0, 4.0]
     """
     if type(estimator) is not Pipeline or len(estimator.steps) != 2:
         return None

@@ -46,7 +46,7 @@ class Backup:
     root : Path
         The workspace that it was made from, or restored to.
     files : int
-        Files in it.
+        How many files of the workspace it holds; the manifest is not counted.
     size : int
         Their size together in bytes, unpacked.
     """
@@ -67,13 +67,20 @@ def backup(file: Path) -> Backup:
     file : Path
         The archive to make; outside the workspace.
 
+    Returns
+    -------
+    Backup
+        The archive that was made, and how much is in it.
+
     Raises
     ------
     BackupError
-        If there is nothing to back up, the file is there already or lies in the workspace, or a
-        database or a folder cannot be copied. No file is made then.
+        If there is nothing to back up, the file is there already or lies in the workspace, a
+        database cannot be copied, or a folder is a link, which is not followed. No file is made
+        then.
     StorageError
-        If the disk does not take it. No file is made then.
+        If the disk does not take it, or a file of the workspace cannot be read. No file is made
+        then.
     BusyError
         If another command keeps changing the workspace.
     """
@@ -125,13 +132,21 @@ def restore(file: Path, to: Path | None = None) -> Backup:
     to : Path, optional
         The folder; that of the workspace in use if not given.
 
+    Returns
+    -------
+    Backup
+        The archive, the folder that it was restored to, and how much was in it.
+
     Raises
     ------
     BackupError
         If the folder holds something, or the file is missing, truncated, altered or no backup.
-        Nothing is written then.
+        Nothing is restored then.
     StorageError
-        If the disk does not take it. Nothing is left then.
+        If the disk does not take it; nothing is left then. Or if the workspace is restored and the
+        addresses in its databases cannot be written anew: that is done again when it is opened.
+    BusyError
+        If another command keeps changing the restored workspace before its addresses are written.
     """
     file = file.expanduser().resolve()
     root = (to.expanduser() if to is not None else current().root).resolve()
@@ -281,7 +296,7 @@ def _database_copy(path: Path, scratch: Path) -> Path:
 
 
 class _Hashed:
-    """A file that counts what is read of it."""
+    """A file that makes the sha256 of what is read of it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.digest = file, hashlib.sha256()

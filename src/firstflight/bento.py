@@ -28,12 +28,18 @@ def build(version: str | None = None) -> bentoml.Bento:
     Parameters
     ----------
     version : str, optional
-        Its version; BentoML makes one up if none is given.
+        The Bento's version; BentoML makes one up if none is given.
 
     Returns
     -------
     bentoml.Bento
-        ``bento.tag`` names it for ``bentoml serve`` and ``bentoml containerize``.
+        Its ``tag`` names it for ``bentoml serve`` and ``bentoml containerize``.
+
+    Raises
+    ------
+    ProcessError
+        If ``process.toml`` is missing or wrong: a Bento must not carry decisions that cannot be
+        read.
     """
     workspace.configure()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
 """The runbook's commands.
 
 Exit codes: 0 done; 1 refused or failed, with the reason in one sentence; 2 wrong usage; 3 a
-decision that is not "go" (a gate that holds or fails, a rollout to be aborted, a page, an unproven
-rollback).
+decision that is not "go" (a gate that holds or fails, a rollout to be aborted, a page, a release
+that does not load, a rollback that was only checked and is not ready, an unproven rollback).
 """
 
 from __future__ import annotations
@@ -60,11 +60,18 @@ def command(
     Parameters
     ----------
     name : str
+        What is typed after ``firstflight``.
     opens : bool, default True
         Whether the tools are pointed at the workspace in use first.
     finishes : bool, default True
         Whether what a killed command left is finished first. Those that change what serves do it
         themselves: what was cut off may be the very change that they are asked for.
+
+    Returns
+    -------
+    callable
+        A decorator for the command's function; its docstring is the command's help. Errors are
+        raised as they are if the variable ``FIRSTFLIGHT_TRACEBACK`` is ``1``.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -137,7 +144,26 @@ def _made(text: str, entry: Deployment, pending: int) -> None:
 
 
 def sentence(error: BaseException) -> str:
-    """Return one sentence for whatever ended a command."""
+    """Return one sentence for whatever ended a command.
+
+    An error of this package says it itself. For any other one, the errors that led to it are looked
+    through too: behind it is often a full disk, a database or a file.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+
+    Returns
+    -------
+    str
+        What is wrong, and what to do.
+
+    Examples
+    --------
+    >>> sentence(PermissionError(13, "Permission denied", "a.json"))
+    'a.json cannot be used (Permission denied): check that it is there and that you may write it.'
+    """
     if isinstance(error, FirstFlightError):
         return str(error)
     # MLflow and SQLAlchemy wrap what the database or the disk said.

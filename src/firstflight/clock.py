@@ -13,6 +13,11 @@ from firstflight.workspace import current
 def today() -> dt.date:
     """Return the clock's today: the workspace's clock file, else the real date.
 
+    Returns
+    -------
+    date
+        The day.
+
     Raises
     ------
     ClockError
@@ -34,6 +39,16 @@ def set_today(day: dt.date | str) -> dt.date:
     """Set the clock of the workspace and return the day.
 
     It may be set back; a change of what serves is refused on a day before the newest one.
+
+    Parameters
+    ----------
+    day : date or str
+        The day that it is from now on, such as ``"2013-04-01"``.
+
+    Returns
+    -------
+    date
+        The day that was set.
 
     Raises
     ------

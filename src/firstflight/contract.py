@@ -47,8 +47,21 @@ _Broken = tuple[Kind, str, str, float, float, str]  # kind, rule, column, value,
 class Finding(BaseModel):
     """One broken promise about the inputs.
 
-    `value` is what was measured and `limit` what is allowed, in the unit that `sentence` names;
-    `column` is empty where the whole row is meant.
+    Attributes
+    ----------
+    kind : {"contract", "state"}
+        Whether upstream data or published state broke it.
+    rule : str
+        Name of the rule, such as ``"null_share"`` (`firstflight.alarm_rates.RULES` has all).
+    column : str
+        The column; empty where whole rows are meant.
+    value, limit : float
+        What was measured and what is allowed, in the unit that `sentence` names, rounded to 6
+        digits after the point.
+    severity : {"page", "ticket", "diagnosis"}
+        Who is disturbed, by the team's decisions.
+    sentence : str
+        What was found and what to do, for people.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,7 +113,9 @@ class ColumnProfile:
     grid : Grid or None
         Its values, for a number that takes few.
     middle, spread : float
-        Median and robust standard deviation, for a number; missing without values or spread.
+        Median and robust standard deviation of a number, in its own unit (see
+        `middle_and_spread`); missing for a category. `middle` is missing without values too, and
+        `spread` if it would be 0.
     """
 
     null_share: float
@@ -126,7 +141,7 @@ class Profile:
     bounds : mapping of str to (low, high)
         Allowed values of request fields; None is no bound.
     constants : mapping of str to tuple of str
-        Request fields that depend on nothing but other fields: ``constants[field]`` are those.
+        Request fields that depend on nothing but other fields, which are ``constants[field]``.
     """
 
     columns: Mapping[str, ColumnProfile]
@@ -154,11 +169,14 @@ def profile(reference: pd.DataFrame, usecase: UseCase, feature_version: int) -> 
     reference : DataFrame
         The release's reference sample: its features, one row per request, in random order.
     usecase : UseCase
+        Has the request contract.
     feature_version : int
+        The version of the features in `reference`.
 
     Returns
     -------
     Profile
+        The expectations.
     """
     features = usecase.features[feature_version]
     columns = {}
@@ -192,8 +210,13 @@ def grid(values: pd.Series) -> Grid | None:
     Parameters
     ----------
     values : Series of float, shape (n_rows,)
-        A sample in random order: a column has a grid if its first half holds 99% of the values of
-        its second half.
+        A sample in random order, of which the finite values count: a column has a grid if 99% of
+        the second half's rows have a value that occurs in the first half.
+
+    Returns
+    -------
+    Grid or None
+        None also if there are fewer than 40 values, or all of them are the same.
 
     Examples
     --------
@@ -225,13 +248,21 @@ def inputs(requests: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     requests : DataFrame, shape (n_requests, n_fields)
+        The fields of each request.
     features : DataFrame, shape (n_requests, n_features)
-        With the index of `requests`.
+        The features of each request, with the index of `requests`.
 
     Returns
     -------
     DataFrame, shape (n_requests, n_columns)
         A feature that has the name of a request field is left out.
+
+    Examples
+    --------
+    >>> requests = pd.DataFrame({"hour": [6, 18], "distance": [187, 2475]})
+    >>> features = pd.DataFrame({"distance": [187, 2475], "late_7d": [0.1, 0.3]})
+    >>> list(inputs(requests, features))
+    ['hour', 'distance', 'late_7d']
     """
     return requests.join(features[[name for name in features if name not in requests]])
 
@@ -246,11 +277,13 @@ def middle_and_spread(values: pd.Series) -> tuple[float, float]:
     Parameters
     ----------
     values : Series of float, shape (n_rows,)
+        The column; missing values are passed over.
 
     Returns
     -------
     middle, spread : float
-        Both in the unit of the values; `spread` is missing if it would be 0.
+        Both in the unit of the values; `spread` is missing if it would be 0, and both are if there
+        are no values.
 
     Examples
     --------
@@ -326,26 +359,30 @@ def contract_checks(
     A field that depends on others only, as a distance on its two ends, must not change. Any other
     number is held against the previous week and not against the reference: a season moves a column
     far from the reference, and little in a week; how wide it spreads must not change by an order of
-    magnitude either. State is held against both, with a wide limit for
-    the reference: a week before may have the same wrong unit.
+    magnitude either. State is held against both, with a wide limit for the reference: a week before
+    may have the same wrong unit.
 
     Parameters
     ----------
     current : DataFrame
         One row per request: request fields and features (see `inputs`), and, if it is known,
-        ``state_age_days``: the age of the state behind each answer, missing where there was none.
+        ``state_age_days``: the age in days of the state behind each answer, missing where there was
+        none.
     reference : Profile
         What the release expects.
     previous : DataFrame or None
         The same columns a week earlier, from a week that broke no promise itself: against a
         broken week the return to normal looks like a change.
     rules : AlertRules
+        The team's limits and severities.
     max_age_days : int, optional
-        How old the state behind an answer may be; not checked if not given.
+        How old the state behind an answer may be, in days; not checked if not given.
 
     Returns
     -------
     list of Finding
+        Those about keys, then those about each feature, then those about request fields, then those
+        about the age of the state.
 
     Raises
     ------
@@ -404,8 +441,21 @@ def as_numbers(rows: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     Parameters
     ----------
     rows : DataFrame
+        Any rows; they are not changed.
     columns : iterable of str
-        Those that `rows` lacks are passed over.
+        Columns in which numbers belong; those that `rows` lacks are passed over.
+
+    Returns
+    -------
+    DataFrame
+        The same rows and columns. Text that is a number becomes that number; other text and
+        infinity are missing.
+
+    Examples
+    --------
+    >>> wind = pd.DataFrame({"wind_speed": ["5.5", "calm", np.inf]})
+    >>> as_numbers(wind, ["wind_speed"])["wind_speed"].tolist()
+    [5.5, nan, nan]
     """
     made = {}
     for name in dict.fromkeys(c for c in columns if c in rows):
@@ -590,14 +640,15 @@ def traffic_checks(
 ) -> list[Finding]:
     """Return a finding if a day has far fewer or far more requests than its weekday a week before.
 
-    The day that is farthest off is named. A day on which nobody asked has no requests; a day whose
-    weekday a week before had none is not judged (the service was not in use yet).
+    The day that is farthest off is named. A day on which nobody asked is judged too, and counts as
+    half a request; a day whose weekday a week before had none is not judged (the service was not in
+    use yet).
 
     Parameters
     ----------
-    dates : Series of datetime64
-        The day of each request, by whichever release it was answered: those of `days` and of the
-        week before each of them.
+    dates : Series of datetime64, shape (n_requests,)
+        The day of each request, by whichever release it was answered: of the days to judge, and of
+        the same weekdays a week before.
     last_day : date
         The newest day to judge.
     rules : AlertRules
@@ -608,7 +659,18 @@ def traffic_checks(
     Returns
     -------
     list of Finding
-        None or one.
+        With one finding, or empty.
+
+    Examples
+    --------
+    >>> from firstflight import process
+    >>> rules = process.load(process.DEFAULT).usecase("flights").alerts
+    >>> dates = pd.Series(pd.date_range("2013-04-01", periods=14)).repeat(100)
+    >>> traffic_checks(dates, dt.date(2013, 4, 14), rules)
+    []
+    >>> lost = dates[dates < "2013-04-14"]
+    >>> [found.rule for found in traffic_checks(lost, dt.date(2013, 4, 14), rules)]
+    ['row_count']
     """
     counts = dates.dt.normalize().value_counts()
     judged = pd.date_range(end=pd.Timestamp(last_day), periods=days)
@@ -637,9 +699,9 @@ def outcome_checks(
     """Return every promise about outcomes that the newest days with known outcomes break.
 
     State and labels are made of outcomes, so a fault in them reaches the model a day later. The
-    newest two days together are held against the 28 days before: share of missing values, infinite
-    values, how wide they spread (the 5-95% range beside the median of the days' ranges, which a
-    minority of bad days does not move) and where their median lies.
+    newest two days together are asked for their share of missing values and for infinite ones, and
+    are held against the 28 days before: how wide they spread (their 5-95% range against the median
+    of the days' ranges, which a minority of bad days does not move) and where their median lies.
 
     Parameters
     ----------
@@ -648,13 +710,15 @@ def outcome_checks(
     drops : Drops
         The upstream as it is known today.
     rules : AlertRules
+        The team's limits and severities.
     last_day : date, optional
-        The newest day to judge; by default the day before the drops' today, the newest whose
-        outcomes are known.
+        The newest day to judge; by default, and at the latest, the day before the drops' today: the
+        newest whose outcomes are known.
 
     Returns
     -------
     list of Finding
+        At most one per outcome.
 
     Raises
     ------
@@ -682,17 +746,18 @@ def outcome_findings(
     Parameters
     ----------
     rows : DataFrame
-        ``date`` and the outcome, of 30 days to `last`.
+        ``date`` and the outcome, of 30 days to `last`: the two to judge and the 28 before them.
     column : str
         The outcome.
     last : date
         The newest day with outcomes.
     rules : AlertRules
+        The team's limits and severities.
 
     Returns
     -------
     list of Finding
-        None or one: after the first nothing else about the column can be trusted.
+        With one finding, or empty: after the first nothing else about the column can be trusted.
     """
     return _findings(_outcome(rows["date"], rows[column], last, rules), rules)
 

@@ -30,7 +30,13 @@ FOLLOWED = {
 
 
 def new() -> bool:
-    """Tell whether this workspace never had a registry: no database, no record, no model file."""
+    """Tell whether this workspace never had a registry: no database, no record, no model file.
+
+    Returns
+    -------
+    bool
+        True in a workspace that nobody trained in yet.
+    """
     ws = workspace.current()
     used = any(ws.records.glob("*/*/*.json")) or any(ws.artifacts.glob("*/*"))
     return not ws.database.exists() and not used
@@ -43,6 +49,8 @@ def require() -> None:
     ------
     RegistryError
         If MLflow's database is missing, is empty, cut short or damaged, or is another program's.
+    BusyError
+        If another program holds it for 10 seconds.
     """
     path = workspace.current().database
     where = f"{path.name} in {path.parent.name}/"
@@ -78,14 +86,19 @@ def _unreadable(path: Path, problem: str) -> RegistryError:
 
 @contextlib.contextmanager
 def reading() -> Iterator[sqlite3.Connection]:
-    """Give a connection for a look.
+    """Give a connection for a look; it is closed at the end of the block.
+
+    Yields
+    ------
+    sqlite3.Connection
+        To MLflow's database.
 
     Raises
     ------
     RegistryError
         If the file cannot be read.
     BusyError
-        If another program holds it.
+        If another program holds it for 10 seconds.
     """
     path = workspace.current().database
     try:
@@ -109,8 +122,21 @@ def followed(usecase: str, kind: str) -> int:
     Parameters
     ----------
     usecase : str
+        Its name.
     kind : str
-        A key of `FOLLOWED`.
+        A key of `FOLLOWED`: which records.
+
+    Returns
+    -------
+    int
+        From 1; 0 if MLflow follows none, or does not know the use case.
+
+    Raises
+    ------
+    RegistryError
+        If the registry is not there or not whole.
+    BusyError
+        If another program holds it for 10 seconds.
     """
     require()
     with reading() as connection:
@@ -120,13 +146,44 @@ def followed(usecase: str, kind: str) -> int:
 
 
 def behind(usecase: str) -> bool:
-    """Tell whether MLflow does not follow the newest records yet: a kill cut that off."""
+    """Tell whether MLflow does not follow the newest records yet: a kill or an error cut that off.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    bool
+        False also if there is no record to follow; the registry is not asked for then.
+
+    Raises
+    ------
+    RegistryError
+        If there are records, and the registry is not there or not whole.
+    BusyError
+        If another program holds the registry for 10 seconds.
+    """
     newest = {kind: records.numbers(usecase, kind)[-1:] for kind in FOLLOWED}
     return any(n and followed(usecase, kind) != n[0] for kind, n in newest.items())
 
 
 def open_runs() -> list[str]:
-    """Return the ids of the runs that a registration began and did not end."""
+    """Return the ids of the runs that a registration began and did not end.
+
+    Returns
+    -------
+    list of str
+        MLflow's ids; empty if there is no database.
+
+    Raises
+    ------
+    RegistryError
+        If the database is not whole.
+    BusyError
+        If another program holds it for 10 seconds.
+    """
     if not workspace.current().database.exists():
         return []
     require()
@@ -140,5 +197,11 @@ def open_runs() -> list[str]:
 
 
 def cut_off() -> list[str]:
-    """Return the use cases in which a kill left MLflow behind the records."""
+    """Return the use cases in which a kill or an error left MLflow behind the records.
+
+    Returns
+    -------
+    list of str
+        Their names. The errors are those of `behind`.
+    """
     return [name for name in records.usecases() if behind(name)]

@@ -27,12 +27,12 @@ PERMISSION = {
 
 
 def allow(action: str, by: str, permission: str | None = None) -> None:
-    """Refuse an action of a role that the team's process does not let do it.
+    """Refuse an action if the team's process does not let this role do it.
 
     Parameters
     ----------
     action : str
-        What is done, for the sentence.
+        What is done, for the sentence; without a `permission`, a key of `PERMISSION`.
     by : str
         The role.
     permission : str, optional
@@ -41,7 +41,7 @@ def allow(action: str, by: str, permission: str | None = None) -> None:
     Raises
     ------
     PermissionRefused
-        If the role is unknown or may not.
+        If the role is unknown or may not do it.
     """
     rules = process.load()
     key = permission or PERMISSION[action]
@@ -73,6 +73,8 @@ def change(
 
     Parameters
     ----------
+    usecase : str
+        Its name.
     action : str
         A key of `PERMISSION`. A rollback whose `details` say that it was ``forced`` needs the
         permission ``force_rollback`` too. An ``alias`` is moved by hand, and only to a version
@@ -81,27 +83,36 @@ def change(
         The aliases to change; None removes one, an absent one stays.
     reason, by : str
         Why, in at most 2,000 characters, and which role; neither may be empty.
-    mode, share
+    mode : {"off", "shadow", "canary"}, default="off"
         The rollout after it.
+    share : float, default=0.0
+        Share of the requests that the candidate answers: above 0 and below 1 in a canary, else 0.
     details : mapping, optional
         Plain data that the entry keeps as evidence.
 
     Returns
     -------
     Deployment
-        The entry, done.
+        The entry, written. It counts even if MLflow could not follow it: that is logged, and the
+        next change tries again.
 
     Raises
     ------
     PermissionRefused
-        The role may not.
+        If the role is unknown or may not do it.
     RegistryError
-        No reason, a reason that is too long, or a version that is not registered.
+        If there is no such action, there is no reason or no role, the reason is too long, a version
+        is not registered, or the registry is not there or not whole.
     RolloutError
-        What would serve makes no sense: a live release that is its own candidate, a rollout
-        without one, a share without a canary.
+        If what would serve makes no sense (an alias that there is not, a live release that is its
+        own candidate, a rollout without a live release and a candidate, a share without a canary),
+        or an alias is moved by hand to a version that was never live, or into a rollout.
     ClockError
-        Today is before the newest entry's day: a history that goes back names the wrong release.
+        If today is before the newest entry's day: a history that goes back names the wrong release.
+    BusyError
+        If another command is changing the workspace for too long.
+    StorageError
+        If the disk does not take the entry.
     """
     with locks.writing(action):
         if action not in PERMISSION:
@@ -203,10 +214,28 @@ def _require_known(
 
 
 def settle(usecase: str) -> Deployment | None:
-    """Finish what a command that was cut off has left; return the change that was finished.
+    """Finish what a command that was cut off has left; return the change that MLflow lacked.
 
     What serves is not touched: the record is whole. MLflow's aliases and tags are brought up to
     it, and runs that a killed training left open are ended. Doing it twice is the same as once.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    Deployment or None
+        The newest change, if MLflow did not follow it when this began; None if it did, or there is
+        no change. If MLflow cannot follow it now either, that is logged and not raised.
+
+    Raises
+    ------
+    RegistryError
+        If there are changes, and the registry is not there or not whole.
+    BusyError
+        If another command is changing the workspace for too long.
     """
     with locks.writing("settle"):
         registry.end_dead_runs()
@@ -219,7 +248,23 @@ def settle(usecase: str) -> Deployment | None:
 
 
 def unfinished(usecase: str) -> list[int]:
-    """Return the number of the change that MLflow has not followed yet, in a list; often empty."""
+    """Return the number of the change that MLflow has not followed yet, in a list; often empty.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    list of int
+        The number of the newest change, or nothing.
+
+    Raises
+    ------
+    RegistryError
+        If there are changes, and the registry is not there or not whole.
+    """
     newest = history.newest(usecase)
     return [] if newest is None or registry.mirrored(usecase) == newest.n else [newest.n]
 
@@ -234,5 +279,21 @@ def _mirror(usecase: str, entry: Deployment) -> None:
 
 
 def as_details(record: BaseModel) -> dict[str, Any]:
-    """Return a verdict, decision or preflight as plain data for the history."""
+    """Return a verdict, decision or preflight as plain data for the history.
+
+    Parameters
+    ----------
+    record : BaseModel
+        What was decided or found.
+
+    Returns
+    -------
+    dict
+        Its fields, as JSON would hold them: dates are text, tuples are lists.
+
+    Examples
+    --------
+    >>> as_details(history.Serving(n=3, releases={"live": "2"}))
+    {'n': 3, 'releases': {'live': '2'}, 'mode': 'off', 'share': 0.0}
+    """
     return dict(json.loads(record.model_dump_json()))

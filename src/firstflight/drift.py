@@ -1,7 +1,7 @@
 """How far inputs and predictions are from a reference, and how good predictions are, by Evidently.
 
-Both functions return numbers and Evidently's own run; `page` makes the run's HTML. Nothing is
-written here.
+`drift_report` and `quality_report` return numbers and Evidently's own run, and `page` makes the
+run's HTML. `distance` gives one of these numbers without Evidently. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,20 @@ class _Record(BaseModel):
 
 
 class ColumnDrift(_Record):
-    """Distance of one column from the reference; `drifted` means at or above its threshold."""
+    """Distance of one column from the reference.
+
+    Attributes
+    ----------
+    column : str
+        Name of the input, or ``prediction``.
+    method : {"wasserstein", "jensenshannon"}
+        How the distance was measured: the first for numbers, the second for categories.
+    score, threshold : float
+        The distance, and from where on it counts: in standard deviations of the reference
+        (numbers), or from 0 to 0.83 without a unit (categories).
+    drifted : bool
+        Whether `score` is at or above `threshold`.
+    """
 
     column: str
     method: str
@@ -47,8 +60,16 @@ class ColumnDrift(_Record):
 class DriftSummary(_Record):
     """What Evidently found.
 
-    `share` is the share of drifted inputs: it is reported and decides nothing. `prediction` is not
-    one of them. `skipped` are inputs without a single value on one of the two sides.
+    Attributes
+    ----------
+    columns : tuple of ColumnDrift
+        The inputs that were compared.
+    share : float
+        Share of them, 0 to 1, that drifted: it is reported and decides nothing.
+    prediction : ColumnDrift or None
+        The predictions, which are no input; None if one side has none.
+    skipped : tuple of str
+        Inputs without a single value on one of the two sides.
     """
 
     columns: tuple[ColumnDrift, ...]
@@ -97,9 +118,10 @@ def drift_report(
 ) -> tuple[DriftSummary, Snapshot | None]:
     """Compare inputs and predictions with the reference, by Evidently.
 
-    Numbers by the Wasserstein distance in standard deviations of the reference, categories by the
-    Jensen-Shannon distance. Evidently cannot read an empty column, so a column without any value
-    on one side is skipped and named; that it is empty is for `contract.contract_checks` to say.
+    Numbers are compared by the Wasserstein distance in standard deviations of the reference,
+    categories by the Jensen-Shannon distance, on at most `SAMPLE_ROWS` rows of each side. Evidently
+    cannot read an empty column, so a column without any value on one side is skipped and named;
+    that it is empty is for `contract.contract_checks` to say.
 
     Parameters
     ----------
@@ -107,13 +129,14 @@ def drift_report(
         Both hold the columns to compare and, where predictions are to be compared,
         ``prediction``.
     numeric, categorical : sequence of str
-        The inputs to compare.
+        The inputs to compare: numbers and categories.
     rules : AlertRules
         Has the thresholds.
 
     Returns
     -------
     summary : DriftSummary
+        The distances.
     run : Snapshot or None
         Evidently's own run, for `page`; None if there was nothing to compare.
     """
@@ -195,7 +218,8 @@ def quality_report(labelled: pd.DataFrame, metric: Metric) -> tuple[dict[str, fl
     Parameters
     ----------
     labelled : DataFrame
-        Columns ``prediction`` and ``label``, both complete.
+        Columns ``prediction`` and ``label``, both complete; with ``"log_loss"`` a probability and
+        0 or 1, with ``"mae"`` values in the unit of the label.
     metric : {"log_loss", "mae"}
         Log loss and AUC, or mean absolute error and mean error (prediction minus label).
 
@@ -235,5 +259,10 @@ def page(run: Snapshot) -> str:
     ----------
     run : Snapshot
         From `drift_report` or `quality_report`.
+
+    Returns
+    -------
+    str
+        A page of its own, not a part of one.
     """
     return str(run.get_html_str(as_iframe=False))

@@ -87,9 +87,9 @@ class Source:
 
     Notes
     -----
-    The last five and `Column.null_max` say what a whole month is. They are asked when a month
-    lands, because a landed month is never corrected, and not when it is read: a promise that is
-    made stricter does not take back what has landed.
+    `part` and what follows it, and `Column.null_max`, say what a whole month is. They are asked
+    when a month lands, because a landed month is never corrected, and not when it is read: a
+    promise that is made stricter does not take back what has landed.
     """
 
     name: str
@@ -110,6 +110,16 @@ class Source:
 def months(start: dt.date, end: dt.date) -> list[str]:
     """Return the months from `start` to `end`, both included, as ``["2013-01", ...]``.
 
+    Parameters
+    ----------
+    start, end : date
+        Any days of the first and the last month.
+
+    Returns
+    -------
+    list of str
+        Oldest first; empty if `end` lies in a month before that of `start`.
+
     Examples
     --------
     >>> months(dt.date(2013, 12, 31), dt.date(2014, 1, 1))
@@ -120,9 +130,20 @@ def months(start: dt.date, end: dt.date) -> list[str]:
 
 
 def read_sums(root: Path) -> dict[str, str]:
-    """Return file name (relative, with ``/``) -> sha256 of the folder's ``SHA256SUMS``.
+    """Return what the folder's ``SHA256SUMS`` lists: the sha256 of each file, by its name.
 
     A folder without the file lists nothing.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+
+    Returns
+    -------
+    dict of str to str
+        By name relative to the folder, with ``/`` (``"flights/2013-01.parquet"``), the sha256 in 64
+        hex digits.
 
     Raises
     ------
@@ -147,10 +168,24 @@ def read_sums(root: Path) -> dict[str, str]:
 def expected_digest(root: Path, source: Source, month: str) -> str:
     """Return the sha256 that the folder's ``SHA256SUMS`` promises for a month of a source.
 
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    source : Source
+        Whose month.
+    month : str
+        ``"2013-04"``.
+
+    Returns
+    -------
+    str
+        64 hex digits.
+
     Raises
     ------
     DropError
-        If the month is not listed.
+        If the month is not listed, or ``SHA256SUMS`` holds a line that cannot be read.
     """
     name = _name(source, month)
     try:
@@ -193,9 +228,23 @@ def verify(path: Path, source: Source, digest: str | None) -> pd.DataFrame:
 
 
 def read_drop(root: Path, source: Source, month: str) -> pd.DataFrame:
-    """Return a month of a source after all checks of :func:`verify`, its checksum among them.
+    """Return a month of a source after all checks of `verify`, its checksum among them.
 
     Verified months are kept in memory; a file that changed on disk is read and verified again.
+
+    Parameters
+    ----------
+    root : Path
+        A folder with ``SHA256SUMS`` and one folder per source.
+    source : Source
+        What was promised.
+    month : str
+        ``"2013-04"``.
+
+    Returns
+    -------
+    DataFrame
+        As `verify` returns it.
 
     Raises
     ------
@@ -306,7 +355,7 @@ class Drops:
             The source.
         start, end : date
             Local days, both included.
-        lookback : bool
+        lookback : bool, default=False
             Whether `start` may lie before the source begins: for windows that reach back. There is
             no data then, and none is made up.
 
@@ -366,6 +415,7 @@ def whole(root: Path, sources: Mapping[str, Source]) -> Drops:
     Returns
     -------
     Drops
+        Their today is the first day after the newest month that is listed of any source.
 
     Raises
     ------

@@ -41,21 +41,45 @@ def daily_gap(
 
     Parameters
     ----------
-    rows : DataFrame
+    rows : DataFrame of shape (n_rows, n_columns)
         ``date``, ``label`` and a column of predictions for each release.
     metric : {"log_loss", "mae"}
+        The loss of a row; see `firstflight.metrics.row_loss`.
     candidate, live : str
         Names of the columns; the same one twice for a release against itself.
     share : float, optional
-        Give the candidate this share of the rows, and live the others, at random, as in a canary.
-        Without it each row is a pair, as in a shadow.
+        Give the candidate this share (0 to 1) of the rows, and live the others, at random, as in a
+        canary. Without it each row is a pair, as in a shadow.
     rng : numpy.random.Generator, optional
         Needed with `share`.
 
     Returns
     -------
-    DataFrame
-        One row a day, in order: ``total`` (weighted gap, candidate minus live) and ``weight``.
+    DataFrame of shape (n_days, 2)
+        One row a day, in order: ``total`` (weight times the mean loss of the candidate minus that
+        of live, in the unit of the loss) and ``weight`` (rows of the day). With `share`, days on
+        which one side got no row are left out.
+
+    Raises
+    ------
+    ValueError
+        If `share` is given without `rng`.
+    MetricError
+        If the labels and a column of predictions cannot be scored.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame(
+    ...     {
+    ...         "date": ["2013-01-01", "2013-01-01", "2013-01-02"],
+    ...         "label": [10.0, 20.0, 30.0],
+    ...         "new": [11.0, 20.0, 30.0],
+    ...         "old": [10.0, 23.0, 32.0],
+    ...     }
+    ... )
+    >>> days = daily_gap(rows, "mae", "new", "old")
+    >>> days["total"].tolist(), days["weight"].tolist()
+    ([-2.0, -2.0], [2.0, 1.0])
     """
     day = pd.to_datetime(rows["date"]).dt.normalize()
     first = pd.Series(row_loss(metric, rows["label"], rows[candidate]), index=rows.index)
@@ -72,7 +96,19 @@ def daily_gap(
 
 
 def residuals(days: pd.DataFrame) -> pd.Series:
-    """Return the daily mean gap without its slow change; see `SLOW_DAYS`."""
+    """Return the daily mean gap without its slow change; see `SLOW_DAYS`.
+
+    Parameters
+    ----------
+    days : DataFrame of shape (n_days, 2)
+        As from `daily_gap`.
+
+    Returns
+    -------
+    Series of shape (n_days,)
+        For each day its mean gap minus the mean of the `SLOW_DAYS` days around it, in the unit of
+        the loss. Missing where fewer than ``SLOW_DAYS // 2`` of them exist.
+    """
     gap = days["total"] / days["weight"]
     return gap - gap.rolling(SLOW_DAYS, center=True, min_periods=SLOW_DAYS // 2).mean()
 
@@ -80,12 +116,18 @@ def residuals(days: pd.DataFrame) -> pd.Series:
 def dependence(days: pd.DataFrame) -> dict[str, float]:
     """Return how alike following days are.
 
+    Parameters
+    ----------
+    days : DataFrame of shape (n_days, 2)
+        As from `daily_gap`.
+
     Returns
     -------
-    dict
-        ``days``; ``sd`` of the daily gap (unit of the loss) and ``lag 1``, its autocorrelation;
-        ``sd, slow out`` and ``lag 1, slow out`` of its `residuals`; ``block``, the optimal length
-        of a circular block for these (`arch.bootstrap.optimal_block_length`).
+    dict of str to float
+        ``days``, their number; ``sd`` of the daily gap (unit of the loss) and ``lag 1``, its
+        autocorrelation; ``sd, slow out`` and ``lag 1, slow out`` of its `residuals`; ``block``, the
+        optimal length of a circular block for these, in days
+        (`arch.bootstrap.optimal_block_length`).
     """
     from arch.bootstrap import optimal_block_length  # statsmodels takes a second to import
 
@@ -107,13 +149,20 @@ def like_the_real(
 
     Parameters
     ----------
-    rest : Series
-        As from `residuals`.
+    rest : Series of shape (n_real_days,)
+        As from `residuals`: the real series, without missing values.
+    n_series : int
+        How many series to make.
+    n_days : int
+        Length of each.
+    rng : numpy.random.Generator
+        Draws the shocks, with replacement, from those of the real series.
 
     Returns
     -------
     ndarray of shape (n_series, n_days)
-        In the unit of the loss, with a true mean of 0.
+        In the unit of the loss, with a true mean of 0. An autocorrelation below 0 is taken as 0,
+        one above 0.9 as 0.9.
     """
     values = rest.to_numpy() - rest.mean()
     memory = float(np.clip(rest.autocorr(1), 0, 0.9))
@@ -129,7 +178,24 @@ def like_the_real(
 def simulated_coverage(
     series: NDArray[Any], n_days: int, confidence: float, rules: Dependence
 ) -> float:
-    """Return the share of series of true mean 0 whose interval of the first days contains 0."""
+    """Return the share of series of true mean 0 whose interval of the first days contains 0.
+
+    Parameters
+    ----------
+    series : ndarray of shape (n_series, at least n_days)
+        One number a day, simulated with a true mean of 0.
+    n_days : int
+        How many of the first days the interval is made of; 2 or more.
+    confidence : float
+        Of the interval: the share that is promised.
+    rules : Dependence
+        ``block_days`` and ``autocorrelation`` of the interval, such as those of the gate.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+    """
     critical = intervals.critical_value(
         n_days,
         confidence,
@@ -141,7 +207,25 @@ def simulated_coverage(
 
 
 def real_coverage(days: pd.DataFrame, n_days: int, truth: float, rules: GateRules) -> float:
-    """Return the share of all windows of `n_days` real days whose interval contains `truth`."""
+    """Return the share of all windows of `n_days` real days whose interval contains `truth`.
+
+    Parameters
+    ----------
+    days : DataFrame
+        As from `daily_gap`; at least `n_days` rows.
+    n_days : int
+        Rows of a window; one begins at each day, so they overlap.
+    truth : float
+        The true mean gap, in the unit of the loss: 0 for a release against itself.
+    rules : GateRules
+        ``confidence``, ``block_days``, ``autocorrelation`` and ``seed`` of the interval. Its
+        standard error is drawn 200 times only, because there are many windows.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+    """
     critical = intervals.critical_value(
         n_days,
         rules.confidence,
@@ -168,11 +252,19 @@ def decision_days(
     Parameters
     ----------
     series : ndarray of shape (n_series, at least max_days)
-        Candidate minus live of each day.
+        Candidate minus live of each day, in the unit of the rules' limits; each day weighs the
+        same.
     rules : RolloutRules
+        ``process.usecase(name).rollout``: the days, the limits and the error of the stage.
     mode : {"shadow", "canary"}
+        The stage.
     every : int, default=1
         Look at ``min_days`` and every so many days later; 7 for weekly.
+
+    Returns
+    -------
+    promoted, aborted : ndarray of int, shape (n_series,)
+        For each series the day of its decision, counted from 1; at most one of the two is above 0.
     """
     stage = getattr(rules, mode)
     limits = intervals.boundary(
@@ -199,9 +291,26 @@ def swapped(
 ) -> pd.DataFrame:
     """Return rows with ``candidate`` and ``live`` exchanged on random spells of days.
 
-    On each day either has the same chance to be either, for all rows of the day, so the two are
-    equal in every slice by construction, and keep the dependence of rows and, within a spell of
-    `spell_days` on average, of days.
+    On each day the two are exchanged for all rows or for none, with the same chance. So neither is
+    better in any slice, by construction. Rows of one day stay as alike as they were, and so do the
+    days of one spell.
+
+    Parameters
+    ----------
+    rows : DataFrame of shape (n_rows, n_columns)
+        ``date`` and a column of predictions for each release.
+    candidate, live : str
+        Names of these columns.
+    spell_days : float
+        Mean length of a spell, in days of the rows; 1 or more.
+    rng : numpy.random.Generator
+        Draws where a spell begins, and which spells are exchanged.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_columns + 2)
+        The rows, with the predictions in new columns ``candidate`` and ``live``. If there were
+        columns of these names, they are replaced.
     """
     day = pd.to_datetime(rows["date"]).dt.normalize()
     days = np.sort(day.unique())
@@ -258,18 +367,34 @@ def gate_rates(
     Parameters
     ----------
     rows : DataFrame
-        As for `firstflight.gate.judge`, over many windows, with the columns of both releases.
+        As for `firstflight.gate.judge`, over more than ``window_days`` days, with a column of
+        predictions for each release in place of ``candidate`` and ``live``.
+    metric : {"log_loss", "mae"}
+        The use case's metric.
+    rules : GateRules
+        ``process.usecase(name).gate``. A standard error is drawn 200 times only, because there are
+        many windows.
+    candidate, live : str
+        Names of the two columns of predictions.
     windows : int
         Random windows of ``window_days`` that are judged, each with new swaps; see `swapped`.
+        Those without enough data are left out.
     spell_days : float
-        Mean length of a swapped spell.
+        Mean length of a swapped spell, in days.
+    rng : numpy.random.Generator
+        Draws the windows and the swaps.
 
     Returns
     -------
-    DataFrame
-        Two rows, ``before`` (days drawn singly, each slice for itself) and ``now``; shares of the
+    DataFrame of shape (2, 6)
+        Two rows, ``before`` (days drawn singly, each slice for itself) and ``now``. Shares of the
         windows: ``better``, ``neither``, ``worse`` by the rule better_than_live, ``slices fail``,
-        ``any fail`` of the two.
+        and ``any fail`` (worse, or slices fail). ``windows`` is how many were judged.
+
+    Raises
+    ------
+    GateError
+        If `firstflight.gate.judge` cannot judge the rows of a window.
     """
     quick = rules.model_copy(update={"bootstrap": 200})
     day = pd.to_datetime(rows["date"]).dt.normalize()
@@ -326,14 +451,16 @@ def measure(
         and a column of predictions for each release, on days that it did not learn from.
         Rows where a release of a pair has no prediction are left out for that pair.
     metric : {"log_loss", "mae"}
+        The use case's metric.
     rules : UseCaseRules
         ``process.usecase(name)``.
     pairs : mapping of str to (str, str)
-        Name of a comparison -> columns of the candidate and of live. The autocorrelation of the
-        first is "the measured one", and the gate is measured on it.
+        Name of a comparison -> columns of the candidate and of live; at least one. From the first
+        comes the autocorrelation that is simulated beside 0 and 0.4. Its live release is the one
+        that is compared with itself, and the gate is measured on it.
     twins : sequence of str
-        The pairs that compare releases which differ by their training rows only: their truth is
-        taken to be the mean of all their days.
+        Names of the pairs that compare releases which differ by their training rows only: their
+        truth is taken to be the mean of all their days.
     better_by : sequence of float
         Differences for the table of power, in the unit of the metric.
     paths : int
@@ -343,14 +470,25 @@ def measure(
     splits : int
         Random splits of the rows of a release that is compared with itself.
     seed : int
+        The same rows and seed give the same tables.
 
     Returns
     -------
     dict of str to DataFrame
-        ``dependence`` (see `dependence`; canary: arms of other rows), ``coverage`` (share of
-        intervals that hold the truth, by days of the sample), ``rollout`` (shares of equal
-        candidates that are promoted and aborted over a whole stage), ``power`` (share promoted,
-        and days until half and nine tenths are) and ``gate`` (see `gate_rates`).
+        ``dependence``: see the function `dependence`; in a canary the two arms are different rows.
+        ``coverage``: share of intervals that hold the truth, a column for each of `LENGTHS`.
+        ``rollout``: over a whole stage, the share of candidates exactly at ``promote_below`` that
+        are promoted, and of those exactly at ``abort_above`` that are aborted.
+        ``power``: for each of `better_by`, and for 0, the share promoted, the share aborted, and
+        the day by which half and nine tenths of all are promoted.
+        ``gate``: see `gate_rates`.
+
+    Raises
+    ------
+    MetricError
+        If the labels and a column of predictions cannot be scored.
+    GateError
+        If `firstflight.gate.judge` cannot judge the rows of a window.
     """
     rng = np.random.default_rng(seed)
     known = {name: rows.dropna(subset=[*set(pair)]) for name, pair in pairs.items()}

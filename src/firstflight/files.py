@@ -40,7 +40,7 @@ def write(
     Raises
     ------
     StorageError
-        If the disk does not take it; the file is as it was then.
+        If the disk does not take it; the file is the old one or the new one then, whole.
     """
     data = content.encode() if isinstance(content, str) else content
     part: Path | None = None
@@ -72,10 +72,21 @@ def scratch(path: Path) -> Iterator[Path]:
 
     What the block does not move away is removed at its end, or by `sweep` after a kill.
 
+    Parameters
+    ----------
+    path : Path
+        Where the content will be moved to; nothing is written there.
+
+    Yields
+    ------
+    Path
+        The folder. It exists, is empty, and has the name of `path`.
+
     Raises
     ------
     StorageError
-        If the disk does not take what the block writes.
+        If the folder cannot be made, or the block ends with an OSError: the disk does not take
+        what it writes.
     """
     part: Path | None = None
     try:
@@ -91,7 +102,21 @@ def scratch(path: Path) -> Iterator[Path]:
 
 
 def move(source: Path, target: Path) -> None:
-    """Move a file or folder to its place in one step."""
+    """Move a file or folder to its place in one step.
+
+    Parameters
+    ----------
+    source : Path
+        What is moved; on the disk of `target`.
+    target : Path
+        Its place; the folder above it is made if absent. A file takes the place of a file that is
+        there, a folder that of an empty folder.
+
+    Raises
+    ------
+    StorageError
+        If the system does not let it be moved; both are as they were then.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
@@ -100,7 +125,18 @@ def move(source: Path, target: Path) -> None:
 
 
 def discard(path: Path) -> None:
-    """Remove a file or folder of the workspace so that no reader sees half of it."""
+    """Remove a file or folder of the workspace so that no reader sees half of it.
+
+    Parameters
+    ----------
+    path : Path
+        What is removed; it must exist.
+
+    Raises
+    ------
+    OSError
+        If the system does not let it be moved aside; it is as it was then.
+    """
     aside = Path(tempfile.mkdtemp(dir=_folder(path, None), prefix=f"{os.getpid()}-"))
     try:
         path.replace(aside / path.name)
@@ -109,7 +145,20 @@ def discard(path: Path) -> None:
 
 
 def not_written(path: Path, error: OSError) -> StorageError:
-    """Return the one sentence for a file that the system did not let us write."""
+    """Return the one sentence for a file that the system did not let us write.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    error : OSError
+        What the system said; a full disk gets another advice than the rest.
+
+    Returns
+    -------
+    StorageError
+        To be raised by the caller.
+    """
     what = (
         "free some space"
         if error.errno in FULL
@@ -122,13 +171,38 @@ def not_written(path: Path, error: OSError) -> StorageError:
 
 
 def sha256(path: Path) -> str:
-    """Return the sha256 of a file, 64 hex digits."""
+    """Return the sha256 of a file, 64 hex digits.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        In small letters, as in a ``SHA256SUMS``.
+
+    Raises
+    ------
+    OSError
+        If the file is missing or cannot be read.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sweep(ws: Workspace | None = None) -> None:
-    """Remove the temporary files and folders of processes that are gone."""
+    """Remove the temporary files and folders of processes that are gone.
+
+    Their names begin with the number of the process that made them. One without such a number is
+    removed as well.
+
+    Parameters
+    ----------
+    ws : Workspace, optional
+        The workspace to clean; the one in use if not given.
+    """
     with contextlib.suppress(FileNotFoundError):
         for part in (ws or workspace.current()).temporary.iterdir():
             pid, _, _ = part.name.partition("-")
@@ -141,7 +215,18 @@ def sweep(ws: Workspace | None = None) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process of this number runs on this machine."""
+    """Tell whether a process of this number runs on this machine.
+
+    Parameters
+    ----------
+    pid : int
+        Number of the process.
+
+    Returns
+    -------
+    bool
+        True also for a process of another user.
+    """
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

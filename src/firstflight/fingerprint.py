@@ -29,12 +29,51 @@ def of(function: Callable[..., Any]) -> str:
     ----------
     function : callable
         Written in Python, with its source at hand.
+
+    Returns
+    -------
+    str
+        Another text after every edit that can change what the function does; `of_source` says
+        which edits do not count.
+
+    Raises
+    ------
+    OSError
+        If the source cannot be found, as of a function that was typed at Python's prompt.
+    TypeError
+        If it is not written in Python.
     """
     return of_source(inspect.getsource(function))
 
 
 def of_source(source: str) -> str:
-    """Return the canonical text of a piece of Python; see `of`."""
+    """Return the canonical text of a piece of Python.
+
+    It does not change with comments, layout, docstrings, annotations, or a new name for a local
+    variable or for a parameter that is not keyword-only.
+
+    Parameters
+    ----------
+    source : str
+        Python code; it may be indented as a whole.
+
+    Returns
+    -------
+    str
+        The text, on one line.
+
+    Raises
+    ------
+    SyntaxError
+        If it is not Python.
+
+    Examples
+    --------
+    >>> of_source("lambda row: row + 1") == of_source("lambda day: day + 1  # tomorrow")
+    True
+    >>> of_source("lambda row: row + 1") == of_source("lambda row: row + 2")
+    False
+    """
     return _text(ast.parse(textwrap.dedent(source)), [])
 
 

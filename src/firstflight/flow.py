@@ -37,7 +37,22 @@ RETRY_SECONDS = 5.0
 
 
 def may_still_come(task: Any, run: Any, state: Any) -> bool:
-    """Tell Prefect to try again only what waiting can mend: a drop that is not right yet."""
+    """Tell Prefect to try again only what waiting can mend: a drop that is not right yet.
+
+    Parameters
+    ----------
+    task : Task
+        Not asked; Prefect gives it.
+    run : TaskRun
+        Not asked either.
+    state : State
+        How the try ended; its ``data`` is the error.
+
+    Returns
+    -------
+    bool
+        True for a DropError, False for any other error.
+    """
     return isinstance(state.data, DropError)
 
 
@@ -49,7 +64,31 @@ def may_still_come(task: Any, run: Any, state: Any) -> bool:
     retry_condition_fn=may_still_come,
 )
 def land_month(usecase: str, month: str, upstream: str) -> list[str]:
-    """Verify one month's drops at the upstream and land them; a late one is tried again."""
+    """Verify one month's drops at the upstream and land them; a late one is tried again.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    month : str
+        Such as ``"2013-04"``.
+    upstream : str
+        Folder of the upstream's drops, with its ``SHA256SUMS``.
+
+    Returns
+    -------
+    list of str
+        The landed files, ``<source>/<YYYY-MM>.parquet``.
+
+    Raises
+    ------
+    DropError
+        If the month is still not what was promised after the last try; nothing of it has landed.
+    StorageError
+        If the disk does not take it; the month has not landed then.
+    BusyError
+        If another command holds the workspace for too long.
+    """
     case = usecases.get(usecase)
     paths = upstream_drops.land(
         Path(upstream), workspace.current().drops, case.sources.values(), month
@@ -60,7 +99,29 @@ def land_month(usecase: str, month: str, upstream: str) -> list[str]:
 
 @task(name="publish state", task_run_name="publish state v{feature_version}")
 def publish_state(usecase: str, feature_version: int, start: dt.date, end: dt.date) -> int:
-    """Publish the feature state of one version for each day; return how many days."""
+    """Publish the feature state of one version for each day; return how many days.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    feature_version : int
+        Whose state.
+    start, end : date
+        First and last day, both included.
+
+    Returns
+    -------
+    int
+        Days whose state is published.
+
+    Raises
+    ------
+    DropError, StateError
+        If the days before hold no data to make state of.
+    StorageError
+        If the disk does not take it.
+    """
     case = usecases.get(usecase)
     # As known on the last day. The state of a day is made of the days before it, so a stretch of
     # days published at once is what each morning would have published.
@@ -73,7 +134,31 @@ def publish_state(usecase: str, feature_version: int, start: dt.date, end: dt.da
 
 @task(name="snapshot")
 def take_snapshot(usecase: str, start: dt.date, end: dt.date, feature_version: int) -> str:
-    """Take the training snapshot; return its digest."""
+    """Take the training snapshot; return its digest.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    start, end : date
+        First and last training day, both included.
+    feature_version : int
+        Whose state is kept with the rows.
+
+    Returns
+    -------
+    str
+        Digest of the snapshot, 16 hex digits; the same rows have the same one.
+
+    Raises
+    ------
+    SnapshotError
+        If `end` is not before the clock's today: its labels are not known yet.
+    DropError
+        If a month of these days has not landed.
+    StorageError
+        If the disk does not take it.
+    """
     case = usecases.get(usecase)
     taken = snapshot.take(case, operations.landed(case), start, end, feature_version)
     return taken.digest
@@ -81,13 +166,59 @@ def take_snapshot(usecase: str, start: dt.date, end: dt.date, feature_version: i
 
 @task(name="train and register")
 def train_and_register(usecase: str, digest: str, recipe: str) -> str:
-    """Fit a recipe on a snapshot and register it; return the version, old if it was done before."""
+    """Fit a recipe on a snapshot and register it; return the version, old if it was done before.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    digest : str
+        Of the snapshot, as from `take_snapshot`.
+    recipe : str
+        A recipe of the use case.
+
+    Returns
+    -------
+    str
+        The version. If one was made of this snapshot by this recipe, nothing is fitted and it is
+        that one.
+
+    Raises
+    ------
+    SnapshotError
+        If the snapshot is missing or was altered.
+    ReleaseError
+        If the use case has no such recipe, or the snapshot is of another use case.
+    RegistryError
+        If the registry was there and is gone or damaged.
+    """
     return operations.register_snapshot(usecases.get(usecase), digest, recipe)
 
 
 @task(name="gate")
 def judge(usecase: str, version: str) -> gate.Verdict:
-    """Judge the version by the offline gate and write the verdict on it."""
+    """Judge the version by the offline gate and write the verdict on it.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    version : str
+        Which to judge: a version or an alias.
+
+    Returns
+    -------
+    gate.Verdict
+        Also where it is ``hold`` or ``fail``: a verdict is no error.
+
+    Raises
+    ------
+    GateError
+        If the labels of its window have not all come by the clock's today, or the rows cannot be
+        judged.
+    RegistryError
+        If there is no such version.
+    """
     case = usecases.get(usecase)
     return operations.run_gate(case, version, operations.landed(case))
 
@@ -106,29 +237,32 @@ def ingest(
 
     Parameters
     ----------
+    usecase : str
+        Name of the use case.
     start, end : date
-        Days to publish state for; their months are landed first.
+        Days to publish state for, both included; their months are landed first.
     upstream : str, optional
         Folder of the upstream's drops; the project's ``data/`` if not given.
     feature_versions : list of int, optional
         Versions to publish. By default those of every release that may serve: a version that is
         left out here is missing on the night of the rollback. Before the first release there are
         none, and nothing is published; an empty list lands the months and publishes nothing.
-    retries : int
+    retries : int, default=3
         How often a month is tried again that is not there yet or not right yet.
-    retry_seconds : float
+    retry_seconds : float, default=5.0
         Seconds between two tries.
 
     Returns
     -------
     dict of str to int
-        Months landed, and days of state published per feature version.
+        ``months``, how many landed, and for each feature version ``state v<version>``, how many
+        days of its state were published.
 
     Raises
     ------
     DropError
-        If a month is still not what was promised after the last try; it has not landed then, and
-        nothing is published.
+        If a month is still not what was promised after the last try. It has not landed then, the
+        months before it have, and nothing is published.
     """
     case = usecases.get(usecase)
     source = upstream or str(workspace.PROJECT / "data")
@@ -147,10 +281,34 @@ def retrain(
 ) -> tuple[str, gate.Verdict]:
     """Take the snapshot of these days, train, register and judge.
 
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    recipe : str
+        A recipe of the use case.
+    start, end : date
+        First and last training day, both included.
+    feature_version : int
+        Which version of the features to train on.
+
     Returns
     -------
     version : str
+        The registered version.
     verdict : gate.Verdict
+        What the offline gate says of it.
+
+    Raises
+    ------
+    SnapshotError
+        If `end` is not before the clock's today.
+    DropError
+        If a month of these days, or of the gate's window after them, has not landed.
+    ReleaseError
+        If the use case has no such recipe.
+    GateError
+        If the labels of the gate's window have not all come; the version is registered then.
     """
     digest = take_snapshot(usecase, start, end, feature_version)
     version = train_and_register(usecase, digest, recipe)

@@ -33,6 +33,7 @@ class Check(BaseModel):
     rule : str
         Name of the rule.
     outcome : {"pass", "hold", "fail"}
+        What the rule says of the candidate.
     value : float or None
         What was measured, in the unit of the rule; None where there was nothing to measure.
     interval : Interval or None
@@ -62,8 +63,14 @@ class Verdict(BaseModel):
         The worst outcome of the checks.
     decided_by : str
         The first rule with that outcome, or "all rules" when all pass.
+    metric : {"log_loss", "mae"}
+        The loss that was compared.
+    n_rows, n_days : int
+        Labelled rows, and the days that they are of.
     first_day, last_day : date
         The window that was judged.
+    checks : tuple of Check
+        What each rule said, in the order in which they were asked.
     rules_digest : str
         Names the rules that judged; see `firstflight.process.digest`.
     """
@@ -81,7 +88,23 @@ class Verdict(BaseModel):
     rules_digest: str
 
     def check(self, rule: str) -> Check:
-        """Return the check of one rule."""
+        """Return the check of one rule.
+
+        Parameters
+        ----------
+        rule : str
+            Name of the rule, such as ``"better_than_live"``.
+
+        Returns
+        -------
+        Check
+            What it said.
+
+        Raises
+        ------
+        GateError
+            If the verdict has no such rule: it was not asked, or there is none of this name.
+        """
         for check in self.checks:
             if check.rule == rule:
                 return check
@@ -120,14 +143,14 @@ class Waiver(BaseModel):
     Parameters
     ----------
     by : str
-        The role that decides, one of ``waiver.who`` in ``process.toml``.
+        The role that decides, one of ``permissions.waive`` in ``process.toml``; `may_ship` asks.
     reason : str
         Why, in at least 10 characters: somebody will read it on a bad night.
 
     Raises
     ------
     GateError
-        One of them is missing or too short.
+        If one of them is missing, or the reason is too short.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -160,10 +183,24 @@ class Waiver(BaseModel):
 def may_ship(verdict: Verdict, waiver: Waiver | None, rules: Process) -> bool:
     """Return whether a verdict, with the waiver if there is one, allows a deployment.
 
+    Parameters
+    ----------
+    verdict : Verdict
+        As from `judge`.
+    waiver : Waiver or None
+        A person's decision to ship it all the same; None if there is none.
+    rules : Process
+        Says which roles may waive, and which verdicts may be waived.
+
+    Returns
+    -------
+    bool
+        True for a pass, and for a waived verdict that may be waived.
+
     Raises
     ------
     GateError
-        The waiver is by a role that the process does not let waive.
+        If the waiver is by a role that the process does not let waive, whatever the verdict is.
     """
     if waiver is not None and waiver.by not in rules.permissions.waive:
         raise GateError(
@@ -189,8 +226,9 @@ def judge(
     The rules, in order: ``enough_data``, ``window_age``, ``suspicious`` (too good to be true),
     ``beats_naive``, ``calibration``, ``better_than_live``, ``slices``, ``budgets``. A comparison
     passes when its whole interval (see `firstflight.intervals`) is below 0, fails when it is above
-    0, and holds when it contains 0. Without enough data the five rules between are not asked: what
-    they would say is noise, and a noisy "fail" is as wrong as a "pass".
+    0, and holds when it contains 0. Without enough data the five rules from ``suspicious`` to
+    ``slices`` are not asked: what they would say is noise, and a noisy "fail" is as wrong as a
+    noisy "pass".
 
     The slices are one family: a slice fails when it is worse than live by more than
     ``slice_max_regression`` and shown to be worse (its true mean is above 0) by Holm's procedure at
@@ -199,7 +237,7 @@ def judge(
 
     Parameters
     ----------
-    rows : DataFrame
+    rows : DataFrame of shape (n_rows, n_columns)
         One labelled row per request of the window: ``date``, ``label``, ``candidate`` (its
         prediction), ``naive`` (what one would have said without a model, as known at the time),
         the slice columns of the rules, and ``live`` (the live release's prediction) unless nothing
@@ -208,16 +246,21 @@ def judge(
         The use case's metric.
     rules : GateRules
         ``process.usecase(name).gate``.
-    budgets : mapping
+    budgets : mapping of str to float
         What was measured: ``artifact_mb`` (megabytes) and ``one_row_ms`` (milliseconds).
     today : date, optional
         The day of the judgement. Without it the age of the window is not asked.
 
+    Returns
+    -------
+    Verdict
+        The worst outcome of the rules, with what each of them said.
+
     Raises
     ------
     GateError
-        Rows or budgets are not what is described above, the rows reach over more days than the
-        window, or end after `today`.
+        If rows or budgets are not what is described above, or the rows reach over more days than
+        the window or end after `today`.
     """
     require_rows(rows, metric, rules)
     bad = [b for b in BUDGETS if not 0 <= budgets.get(b, -1) < float("inf")]
@@ -245,7 +288,24 @@ def judge(
 def verdict_of(
     checks: list[Check], rows: pd.DataFrame, metric: Metric, rules: GateRules
 ) -> Verdict:
-    """Return the verdict that checks add up to: the worst outcome, and the first rule with it."""
+    """Return the verdict that checks add up to: the worst outcome, and the first rule with it.
+
+    Parameters
+    ----------
+    checks : list of Check
+        What each rule said, in order; at least one.
+    rows : DataFrame
+        The rows that were judged; their number and days are noted.
+    metric : {"log_loss", "mae"}
+        The loss that was compared.
+    rules : GateRules
+        The rules that judged; their digest is noted.
+
+    Returns
+    -------
+    Verdict
+        ``fail`` if any check fails, else ``hold`` if any holds, else ``pass``.
+    """
     worst: Outcome = max((c.outcome for c in checks), key=("pass", "hold", "fail").index)
     first = next(c.rule for c in checks if c.outcome == worst)
     days = pd.to_datetime(rows["date"])
@@ -265,10 +325,21 @@ def verdict_of(
 def require_rows(rows: pd.DataFrame, metric: str, rules: GateRules) -> None:
     """Refuse rows that cannot be judged, with a sentence.
 
+    Parameters
+    ----------
+    rows : DataFrame
+        As for `judge`.
+    metric : {"log_loss", "mae"}
+        The use case's metric.
+    rules : GateRules
+        ``process.usecase(name).gate``.
+
     Raises
     ------
     GateError
-        As `judge`.
+        If a column is missing, there are no rows, a row has no date, the rows reach over more days
+        than ``window_days``, or the rules lack ``suspicious_auc`` (log loss) or ``suspicious_mae``
+        (mae).
     """
     wanted = ["date", "label", "candidate", rules.must_beat, *rules.slice_columns]
     missing = [column for column in wanted if column not in rows]
@@ -299,7 +370,29 @@ def require_rows(rows: pd.DataFrame, metric: str, rules: GateRules) -> None:
 
 
 def row_losses(rows: pd.DataFrame, metric: Metric, rules: GateRules) -> dict[str, np.ndarray]:
-    """Return the row losses of the candidate, of what it must beat and, if there is one, live."""
+    """Return the row losses of the candidate, of what it must beat and, if there is one, live.
+
+    Parameters
+    ----------
+    rows : DataFrame of shape (n_rows, n_columns)
+        As for `judge`.
+    metric : {"log_loss", "mae"}
+        The loss of a row.
+    rules : GateRules
+        Names what must be beaten.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_rows,)
+        ``candidate``, ``naive`` and, if there is such a column, ``live``: losses in nats, or in the
+        unit of the label.
+
+    Raises
+    ------
+    GateError
+        If the labels and a column of predictions cannot be scored: a value is missing or infinite,
+        a label is not 0 or 1, a probability is outside 0 to 1, or the metric is unknown.
+    """
     losses = {}
     for column in ("candidate", rules.must_beat, "live"):
         if column in rows:

@@ -24,7 +24,17 @@ COUNTED = ("/predict", "/predict_batch")
 
 
 class Load:
-    """How many requests are being answered, and how many were sent away."""
+    """How many requests are being answered, and how many were sent away.
+
+    Attributes
+    ----------
+    single : int
+        Requests to ``/predict`` that are being answered.
+    all : int
+        These, and requests to ``/predict_batch``.
+    shed : int
+        Requests that were sent away since the start because too many were being answered.
+    """
 
     def __init__(self) -> None:
         self.single = self.all = self.shed = 0
@@ -33,11 +43,17 @@ class Load:
 class Guard:
     """Refuses what the service does not take, and hands on the rest with its body read.
 
+    It refuses with one of these statuses and a sentence: 403 (asked under another name, or by a web
+    page from elsewhere), 415 (the body is not plain JSON), 413 (it is too long), 408 (it comes too
+    slowly) and 429 (as many requests are being answered as the service takes). The `PROBES` may be
+    asked under any name.
+
     Parameters
     ----------
     app : ASGI application
+        What answers the requests that are not refused.
     rules : ServiceRules
-        ``[service]`` of ``process.toml``.
+        ``[service]`` of ``process.toml``: the names, the limits and the times.
     load : Load
         Is kept up to date.
     """
@@ -47,7 +63,15 @@ class Guard:
         self.most_bytes = int(rules.max_body_mb * 1e6)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one connection of an ASGI server."""
+        """Serve one request of an ASGI server; what is no HTTP request is handed on as it is.
+
+        Parameters
+        ----------
+        scope : mapping of str to object
+            What ASGI says of the request: type, method, path, headers.
+        receive, send : callable
+            ASGI's ways to read the body and to answer.
+        """
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}

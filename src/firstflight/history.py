@@ -32,13 +32,16 @@ class Deployment(BaseModel):
         ``promote``, ``shadow``, ``canary``, ``abort``, ``rollback``, ``waive``, ``withdraw`` or
         ``alias``.
     before, after : dict of str to str
-        Version per alias.
-    mode, share
-        The rollout after it: who else predicts, and for which share of the traffic it answers.
+        Version per alias, before the change and after it.
+    mode : {"off", "shadow", "canary"}
+        The rollout after it: whether the candidate predicts too, and whether it answers.
+    share : float
+        The share of the traffic (0 to 1) that the candidate answers in a canary; 0 otherwise.
     reason, by : str
         Why, and which role.
     details : dict
-        Evidence: the numbers of the verdict and of the decision that it stands on, a preflight.
+        Evidence, such as the numbers of the verdict and of the decision that it stands on, or a
+        preflight.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,7 +67,9 @@ class Serving(BaseModel):
         Number of the entry that says so; 0 before the first.
     releases : dict of str to str
         Version per alias: ``live``, ``candidate``, ``previous``.
-    mode, share
+    mode : {"off", "shadow", "canary"}
+        As in `Deployment`.
+    share : float
         As in `Deployment`.
     """
 
@@ -77,12 +82,44 @@ class Serving(BaseModel):
 
 
 def newest(usecase: str) -> Deployment | None:
-    """Return the last change of what serves, or None before the first."""
+    """Return the last change of what serves, or None before the first.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+
+    Returns
+    -------
+    Deployment or None
+        The entry with the highest number.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be read.
+    """
     return records.newest(usecase, KIND, Deployment)
 
 
 def serving(usecase: str) -> Serving:
-    """Return what serves now: what the newest entry says."""
+    """Return what serves now: what the newest entry says.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+
+    Returns
+    -------
+    Serving
+        Without any release before the first entry.
+
+    Raises
+    ------
+    RecordError
+        If the newest entry cannot be read.
+    """
     last = newest(usecase)
     if last is None:
         return Serving()
@@ -90,18 +127,69 @@ def serving(usecase: str) -> Serving:
 
 
 def entries(usecase: str) -> list[Deployment]:
-    """Return every change of what serves, oldest first."""
+    """Return every change of what serves, oldest first.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+
+    Returns
+    -------
+    list of Deployment
+        Empty before the first.
+
+    Raises
+    ------
+    RecordError
+        If an entry cannot be read, or a number is missing.
+    """
     return records.all_of(usecase, KIND, Deployment)
 
 
 def at(usecase: str, day: dt.date) -> Deployment | None:
-    """Return the last change up to this day: what was live, and why; None before the first."""
+    """Return the last change up to this day: what was live, and why; None before the first.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    day : date
+        Changes of this day count.
+
+    Returns
+    -------
+    Deployment or None
+        The entry that says what served at the end of the day.
+
+    Raises
+    ------
+    RecordError
+        If an entry cannot be read, or a number is missing.
+    """
     past = [entry for entry in entries(usecase) if entry.date <= day]
     return past[-1] if past else None
 
 
 def table(usecase: str) -> pd.DataFrame:
-    """Return the deployment history as a table for people, one change per row."""
+    """Return the deployment history as a table for people, one change per row.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+
+    Returns
+    -------
+    DataFrame of shape (n_changes, 8)
+        Texts, oldest change first: ``date``, ``action``, the versions that were ``live``,
+        ``candidate`` and ``previous`` after it, ``rollout``, ``by`` and ``reason``.
+
+    Raises
+    ------
+    RecordError
+        If an entry cannot be read, or a number is missing.
+    """
     rows = [
         {
             "date": entry.date.isoformat(),

@@ -58,7 +58,25 @@ SPENDING = 1.5
 
 
 def block_length(n_days: int, block_days: int) -> int:
-    """Return the block length to use: at most half of the days, and at least 1."""
+    """Return the block length to use: at most half of the days, and at least 1.
+
+    Parameters
+    ----------
+    n_days : int
+        Days of the sample.
+    block_days : int
+        The length that was decided, in days.
+
+    Returns
+    -------
+    int
+        In days.
+
+    Examples
+    --------
+    >>> block_length(28, 3), block_length(5, 3)
+    (3, 2)
+    """
     return max(1, min(block_days, n_days // 2))
 
 
@@ -70,7 +88,8 @@ def standard_error(
     Parameters
     ----------
     total, weight : array_like of shape (n_days,)
-        Per day, in the order of the days: sum of the losses and number of rows.
+        Per day, in the order of the days: sum of the losses and number of rows. The weights must
+        not all be 0.
     block_days : int
         Days in a block, see `block_length`.
     n : int, default=1000
@@ -110,6 +129,7 @@ def circular_variance(series: NDArray[Any], block_days: int) -> NDArray[Any]:
     Returns
     -------
     ndarray of shape (n_series,)
+        In the unit of the series, squared.
     """
     n_days = series.shape[1]
     block = block_length(n_days, block_days)
@@ -132,7 +152,24 @@ def _mean_square(centred: NDArray[Any], length: int) -> NDArray[Any]:
 def autoregression(
     n_series: int, n_days: int, autocorrelation: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return Gaussian AR(1) series of mean 0 and variance 1, shape (n_series, n_days)."""
+    """Return Gaussian AR(1) series of mean 0 and variance 1.
+
+    Parameters
+    ----------
+    n_series : int
+        How many series to make.
+    n_days : int
+        Length of each.
+    autocorrelation : float
+        Of a day with the day before, from -1 to 1; 0 makes independent days.
+    rng : numpy.random.Generator
+        Draws the numbers.
+
+    Returns
+    -------
+    ndarray of shape (n_series, n_days)
+        One number a day; mean and variance are those of the process, not of each series.
+    """
     series = rng.normal(size=(n_series, n_days))
     fresh = np.sqrt(1 - autocorrelation**2)
     for day in range(1, n_days):
@@ -141,7 +178,20 @@ def autoregression(
 
 
 def studentised(series: NDArray[Any], block_days: int) -> NDArray[Any]:
-    """Return mean / standard error of each series, shape (n_series,); 0 where both are 0."""
+    """Return mean / standard error of each series; 0 where both are 0.
+
+    Parameters
+    ----------
+    series : ndarray of shape (n_series, n_days)
+        One number a day, each day weighing the same.
+    block_days : int
+        Days in a block of the standard error, see `block_length`.
+
+    Returns
+    -------
+    ndarray of shape (n_series,)
+        Infinite where only the standard error is 0.
+    """
     mean, error = series.mean(axis=1), np.sqrt(circular_variance(series, block_days))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.nan_to_num(mean / error, nan=0.0, posinf=np.inf, neginf=-np.inf)
@@ -169,13 +219,18 @@ def critical_value(
     Parameters
     ----------
     n_days : int
-        Days of the sample, 2 or more.
+        Days of the sample, 2 or more; more than `MANY_DAYS` are taken for so many.
     confidence : float, default=0.95
         Chance that the interval holds the true mean.
     block_days : int
         Days in a block.
     autocorrelation : float
         Lag-1 autocorrelation of the daily numbers, from 0 to 0.9.
+
+    Returns
+    -------
+    float
+        In standard errors.
     """
     sizes = _null(min(n_days, MANY_DAYS), block_days, autocorrelation)
     return float(np.quantile(sizes, confidence))
@@ -194,8 +249,18 @@ def p_above(
     ----------
     statistic : float
         Mean / standard error.
-    n_days, block_days, autocorrelation
+    n_days : int
         As in `critical_value`.
+    block_days : int
+        As in `critical_value`.
+    autocorrelation : float
+        As in `critical_value`.
+
+    Returns
+    -------
+    float
+        Above 0 and below 1: the chance of so large a statistic, or a larger one, if the true mean
+        is 0. A small one shows that it is above 0.
     """
     sizes = _null(min(n_days, MANY_DAYS), block_days, autocorrelation)
     beyond = len(sizes) - np.searchsorted(sizes, abs(statistic), side="left")
@@ -206,10 +271,31 @@ def p_above(
 def holm(p_values: ArrayLike, level: float) -> NDArray[np.bool_]:
     """Return which of a family are shown, with a chance of any false one of at most `level`.
 
+    Holm's procedure [1]_: the smallest p-value is held against `level` divided by the number of
+    tests, the next one against `level` divided by one test fewer, and so on up to the first that is
+    larger. It needs no assumption about how the tests depend on each other.
+
+    Parameters
+    ----------
+    p_values : array_like of shape (n_tests,)
+        One for each test of the family, in any order.
+    level : float
+        Chance from 0 to 1 of one false result or more in the whole family.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_tests,)
+        Whether each test's claim is shown, in the order of `p_values`.
+
     References
     ----------
     .. [1] S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal
        of Statistics 6(2), 1979.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03, 0.005], 0.05).tolist()
+    [True, False, False, True]
     """
     values = np.asarray(p_values, dtype=float)
     shown = np.zeros(len(values), dtype=bool)
@@ -239,7 +325,7 @@ def boundary(
     Parameters
     ----------
     min_days, max_days : int
-        First and last day of a look; 2 or more.
+        First and last day of a look, 2 or more; `min_days` is not above `max_days`.
     error : float
         Chance of crossing on one side on any of these days, if the true mean is 0.
     block_days : int

@@ -57,6 +57,7 @@ class RolloutDecision(BaseModel):
     version : str
         The candidate.
     decision : rollout.Decision
+        With its outcome, its interval and the reason.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,13 +70,43 @@ class RolloutDecision(BaseModel):
 
 
 def judged(usecase: str, version: str | None = None) -> list[Judgement]:
-    """Return the verdicts of a use case, or of one of its versions, oldest first."""
+    """Return the verdicts of a use case, or of one of its versions, oldest first.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    version : str, optional
+        Only verdicts about this version; all if not given.
+
+    Returns
+    -------
+    list of Judgement
+        Empty if nothing was judged.
+
+    Raises
+    ------
+    RecordError
+        If a record cannot be read, or a number is missing.
+    """
     found = records.all_of(usecase, VERDICTS, Judgement)
     return [one for one in found if version in (None, one.version)]
 
 
 def judgement_of(usecase: str, version: str) -> Judgement:
     """Return the newest verdict about a version.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    version : str
+        The version.
+
+    Returns
+    -------
+    Judgement
+        The one with the highest number.
 
     Raises
     ------
@@ -91,7 +122,33 @@ def judgement_of(usecase: str, version: str) -> Judgement:
 
 
 def record_verdict(usecase: str, version: str, against: str, verdict: gate.Verdict) -> Judgement:
-    """Write a verdict down, and let the version's tags in MLflow say the same for people."""
+    """Write a verdict down, and let the version's tags in MLflow say the same for people.
+
+    What goes wrong in MLflow does not undo the record: it is logged, and `settle` does it later.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    version : str
+        Which was judged.
+    against : str
+        The live version that it was compared with; empty if nothing was live.
+    verdict : gate.Verdict
+        As from `firstflight.gate.judge`.
+
+    Returns
+    -------
+    Judgement
+        The record, with its number and the clock's today.
+
+    Raises
+    ------
+    StorageError
+        If the disk does not take it; nothing is written then.
+    BusyError
+        If another command holds the workspace for too long.
+    """
     with locks.writing("gate"):
         found = Judgement(
             n=records.following(usecase, VERDICTS),
@@ -107,7 +164,33 @@ def record_verdict(usecase: str, version: str, against: str, verdict: gate.Verdi
 
 
 def record_decision(usecase: str, version: str, decision: rollout.Decision) -> RolloutDecision:
-    """Write a decision about the rollout in progress down."""
+    """Write a decision about the rollout in progress down.
+
+    What goes wrong in MLflow does not undo the record: it is logged, and `settle` does it later.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    version : str
+        The candidate.
+    decision : rollout.Decision
+        As from `firstflight.rollout.decide`.
+
+    Returns
+    -------
+    RolloutDecision
+        The record, with its number, the stage that it is about and the clock's today.
+
+    Raises
+    ------
+    RolloutError
+        If there is no rollout in progress.
+    StorageError
+        If the disk does not take it; nothing is written then.
+    BusyError
+        If another command holds the workspace for too long.
+    """
     with locks.writing("decide"):
         found = RolloutDecision(
             n=records.following(usecase, DECISIONS),
@@ -123,7 +206,20 @@ def record_decision(usecase: str, version: str, decision: rollout.Decision) -> R
 
 
 def settle(usecase: str) -> None:
-    """Bring MLflow's tags up to the newest verdicts and decisions, if a command was cut off."""
+    """Bring MLflow's tags up to the newest verdicts and decisions, if a command was cut off.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+
+    Raises
+    ------
+    RegistryError
+        If there are records, and MLflow's database is missing or cannot be read.
+    BusyError
+        If another command holds the workspace for too long, or another program MLflow's database.
+    """
     if not database.behind(usecase):
         return
     with locks.writing("settle"), registry.following(usecase):
@@ -152,7 +248,25 @@ def _mirror_decision(usecase: str, found: RolloutDecision) -> None:
 
 
 def waiver_of(usecase: str, judgement: Judgement) -> history.Deployment | None:
-    """Return the entry that waives this verdict, or None; another verdict's waiver is none."""
+    """Return the entry that waives this verdict, or None; another verdict's waiver is none.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    judgement : Judgement
+        The verdict.
+
+    Returns
+    -------
+    history.Deployment or None
+        The newest one with action ``waive`` and the number of this verdict.
+
+    Raises
+    ------
+    RecordError
+        If an entry of the history cannot be read, or a number is missing.
+    """
     for entry in reversed(history.entries(usecase)):
         if entry.action == "waive" and entry.details.get("verdict") == judgement.n:
             return entry
@@ -162,10 +276,25 @@ def waiver_of(usecase: str, judgement: Judgement) -> history.Deployment | None:
 def standing(usecase: str, version: str) -> tuple[Judgement, history.Deployment | None]:
     """Return the verdict that a version may ship on, and its waiver if it needs one.
 
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    version : str
+        The version.
+
+    Returns
+    -------
+    verdict : Judgement
+        Its newest one.
+    waiver : history.Deployment or None
+        The entry that waives it; None if it is a pass.
+
     Raises
     ------
     RolloutError
-        If its newest verdict is not a pass and is not waived, by the rules of today.
+        If it was never judged, or its newest verdict is not a pass and is not waived, by the rules
+        of today.
     """
     found = judged(usecase, version)
     if found:
@@ -186,6 +315,16 @@ def standing(usecase: str, version: str) -> tuple[Judgement, history.Deployment 
 def stage_entry(usecase: str) -> history.Deployment:
     """Return the entry that began the stage of the rollout in progress.
 
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+
+    Returns
+    -------
+    history.Deployment
+        The newest entry whose action is the present mode, ``shadow`` or ``canary``.
+
     Raises
     ------
     RolloutError
@@ -202,6 +341,25 @@ def decision_of(usecase: str, version: str, mode: str) -> RolloutDecision | None
     """Return the newest decision about a version in the present stage, or None.
 
     A decision about an earlier rollout, of this version or another, is none.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    version : str
+        The version.
+    mode : {"shadow", "canary"}
+        The stage that is asked about.
+
+    Returns
+    -------
+    RolloutDecision or None
+        None too if the use case is not in this stage, or with another candidate.
+
+    Raises
+    ------
+    RecordError
+        If a record cannot be read, or a number is missing.
     """
     now = history.serving(usecase)
     if now.mode != mode or now.releases.get("candidate") != version:

@@ -24,7 +24,7 @@ _held = threading.local()
 
 @contextmanager
 def writing(what: str, patience: float = PATIENCE, root: Path | None = None) -> Iterator[None]:
-    """Hold the workspace for a change; inside a change that this thread is making, hold on.
+    """Hold the workspace for a change; inside a change of the same thread it is held already.
 
     Before the change begins, temporary files of processes that are gone are removed, and the
     addresses of a workspace that was moved are written anew.
@@ -32,18 +32,23 @@ def writing(what: str, patience: float = PATIENCE, root: Path | None = None) -> 
     Parameters
     ----------
     what : str
-        The command, for whoever has to wait: ``"promote"``.
-    patience : float
+        The command, such as ``"promote"``: whoever has to wait is told it.
+    patience : float, default=60.0
         Seconds to wait for another writer.
     root : Path, optional
         The workspace's folder; that of the workspace in use if not given.
+
+    Yields
+    ------
+    None
+        The lock is held as long as the block runs.
 
     Raises
     ------
     BusyError
         If another command still holds it after that time.
     StorageError
-        If the workspace cannot be written.
+        If the workspace cannot be written, or was moved and its addresses cannot be written anew.
     """
     ws = workspace.current() if root is None else workspace.Workspace(root)
     depths: dict[str, int] = _held.__dict__.setdefault("depths", {})
@@ -79,7 +84,19 @@ def writing(what: str, patience: float = PATIENCE, root: Path | None = None) -> 
 
 
 def holder(ws: workspace.Workspace | None = None) -> str:
-    """Return who holds the workspace, for a sentence."""
+    """Return who holds the workspace, for a sentence.
+
+    Parameters
+    ----------
+    ws : Workspace, optional
+        The workspace; the one in use if not given.
+
+    Returns
+    -------
+    str
+        The command and its process, ``"'promote' (process 4711)"``, as the last writer noted them:
+        it may be done by now. ``"another command"`` if there is no such note.
+    """
     ws = ws or workspace.current()
     try:
         note = json.loads(ws.lock_file.with_suffix(".json").read_text())

@@ -36,9 +36,22 @@ class MetricError(FirstFlightError):
 class Interval(BaseModel):
     """A mean and its interval, ``mean`` plus and minus ``critical`` standard errors.
 
-    ``mean``, ``low``, ``high`` and ``standard_error`` are in the unit of the loss; ``confidence``
-    is the chance that the interval holds the true mean, ``block_days`` and ``autocorrelation`` what
-    was assumed about the dependence of days.
+    Attributes
+    ----------
+    mean, low, high : float
+        In the unit of the loss.
+    n_rows, n_days : int
+        Rows and days that it is made of.
+    confidence : float
+        Chance, from 0 to 1, that the interval holds the true mean.
+    standard_error : float
+        Of the mean, in the unit of the loss.
+    critical : float
+        How many standard errors the interval reaches either way.
+    block_days : int
+        Days in a block of the bootstrap that gave the standard error.
+    autocorrelation : float
+        Lag-1 autocorrelation of days that was assumed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +71,19 @@ class Interval(BaseModel):
         return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
 
     def p_above(self, value: float = 0.0) -> float:
-        """Return the one-sided p-value of "the true mean is above `value`"."""
+        """Return the one-sided p-value of "the true mean is above `value`".
+
+        Parameters
+        ----------
+        value : float, default=0.0
+            In the unit of the loss.
+
+        Returns
+        -------
+        float
+            From 0 to 1; a small one shows that the true mean is above `value`. Without any spread
+            of the days it is 0 or 1.
+        """
         gap = self.mean - value
         if self.standard_error == 0:
             return 0.0 if gap > 0 else 1.0
@@ -88,8 +113,13 @@ def row_loss(metric: str, label: ArrayLike, prediction: ArrayLike) -> NDArray[np
     Raises
     ------
     MetricError
-        The metric is unknown, there are no rows, the lengths differ, a value is missing or
-        infinite, a label is not 0 or 1, or a probability is outside [0, 1].
+        If the metric is unknown, there are no rows, the lengths differ, or a value is missing or
+        infinite; for log loss also if a label is not 0 or 1, or a probability is outside [0, 1].
+
+    Examples
+    --------
+    >>> row_loss("mae", [10, 20], [12, 19]).tolist()
+    [2.0, 1.0]
     """
     truth, said = _pair(label, prediction)
     if metric == "mae":
@@ -141,10 +171,16 @@ def interval(
         A critical value from elsewhere, such as `firstflight.intervals.boundary`; `confidence` is
         then only noted.
 
+    Returns
+    -------
+    Interval
+        In the unit of the loss.
+
     Raises
     ------
     MetricError
-        Fewer than 2 days, no rows, a missing value, or lengths that differ.
+        If there are no rows or fewer than 2 days, a loss is missing or infinite, a date is missing,
+        or the lengths differ.
     """
     _, (sums, rows) = _by_day(dates, np.asarray(loss, dtype=float))
     return _of_days(sums, rows, n, confidence, seed, block_days, autocorrelation, critical)
@@ -165,7 +201,37 @@ def difference(
     """Return the mean of ``loss_a - loss_b`` on the same rows, with its interval.
 
     Below 0 means that *a* is better. Pairing removes what the two share, the weather of the day,
-    and is why a shadow is decided sooner than a canary. Parameters and errors as in `interval`.
+    and is why a shadow is decided sooner than a canary.
+
+    Parameters
+    ----------
+    loss_a, loss_b : array_like of shape (n_rows,)
+        Loss of each row by the one and by the other.
+    dates : array_like of shape (n_rows,)
+        The day of each row.
+    n : int, default=1000
+        Number of resamples.
+    confidence : float, default=0.95
+        Chance that the interval holds the true mean.
+    seed : int, default=0
+        The same rows and seed give the same interval.
+    block_days : int
+        Days in a block, as in `interval`.
+    autocorrelation : float
+        Lag-1 autocorrelation of the daily differences, as in `interval`.
+    critical : float, optional
+        A critical value from elsewhere, as in `interval`.
+
+    Returns
+    -------
+    Interval
+        In the unit of the loss.
+
+    Raises
+    ------
+    MetricError
+        If the lengths differ, there are no rows or fewer than 2 days, a loss is missing or
+        infinite, or a date is missing.
     """
     first, second = np.asarray(loss_a, dtype=float), np.asarray(loss_b, dtype=float)
     if first.shape != second.shape:
@@ -204,7 +270,40 @@ def difference_arms(
     difference of its two arm means, weighted by its rows in both arms: the arms are compared
     within a day only, so a share that is raised on a calm day does not flatter the candidate. Days
     on which one arm has no row say nothing and are left out, of ``n_rows`` and ``n_days`` too.
-    Parameters and errors as in `interval`.
+
+    Parameters
+    ----------
+    loss_a : array_like of shape (n_rows_a,)
+        Loss of each row of arm *a*.
+    dates_a : array_like of shape (n_rows_a,)
+        The day of each of them.
+    loss_b : array_like of shape (n_rows_b,)
+        Loss of each row of arm *b*.
+    dates_b : array_like of shape (n_rows_b,)
+        The day of each of them.
+    n : int, default=1000
+        Number of resamples.
+    confidence : float, default=0.95
+        Chance that the interval holds the true mean.
+    seed : int, default=0
+        The same rows and seed give the same interval.
+    block_days : int
+        Days in a block, as in `interval`.
+    autocorrelation : float
+        Lag-1 autocorrelation of the daily differences, as in `interval`.
+    critical : float, optional
+        A critical value from elsewhere, as in `interval`.
+
+    Returns
+    -------
+    Interval
+        In the unit of the loss.
+
+    Raises
+    ------
+    MetricError
+        If fewer than 2 days have rows in both arms, an arm has no rows, a loss is missing or
+        infinite, a date is missing, or the lengths within an arm differ.
     """
     days_a, (sums_a, rows_a) = _by_day(dates_a, np.asarray(loss_a, dtype=float), least=1)
     days_b, (sums_b, rows_b) = _by_day(dates_b, np.asarray(loss_b, dtype=float), least=1)
@@ -217,13 +316,58 @@ def difference_arms(
 
 
 def calibration(label: ArrayLike, prediction: ArrayLike) -> float:
-    """Return the bias: mean prediction minus mean label, in the unit of the label."""
+    """Return the bias: mean prediction minus mean label, in the unit of the label.
+
+    Parameters
+    ----------
+    label, prediction : array_like of shape (n,)
+        What happened and what was said.
+
+    Returns
+    -------
+    float
+        Above 0 if the predictions are too high on average.
+
+    Raises
+    ------
+    MetricError
+        If there are no rows, the lengths differ, or a value is missing or infinite.
+
+    Examples
+    --------
+    >>> calibration([10, 20], [12, 19])
+    0.5
+    """
     truth, said = _pair(label, prediction)
     return float(said.mean() - truth.mean())
 
 
 def auc(label: ArrayLike, prediction: ArrayLike) -> float:
-    """Return the area under the ROC curve: the share of (late, punctual) pairs ranked right."""
+    """Return the area under the ROC curve: the share of pairs of a 1 and a 0 ranked right.
+
+    Parameters
+    ----------
+    label : array_like of shape (n,)
+        What happened, 0 or 1; both must occur.
+    prediction : array_like of shape (n,)
+        What was said; only the order counts.
+
+    Returns
+    -------
+    float
+        From 0 to 1; 0.5 for predictions that tell nothing. A pair of equal predictions counts half.
+
+    Raises
+    ------
+    MetricError
+        If there are no rows, the lengths differ, a value is missing or infinite, a label is not 0
+        or 1, or all labels are the same.
+
+    Examples
+    --------
+    >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    """
     truth, said = _pair(label, prediction)
     _require_classes(truth)
     if truth.min() == truth.max():

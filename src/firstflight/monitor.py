@@ -46,8 +46,22 @@ class _Record(BaseModel):
 class Performance(_Record):
     """Loss and calibration on the last weeks with labels.
 
-    `excess` is the loss minus the naive guess's loss on the same rows; `bias` is prediction minus
-    label, in the unit of the label.
+    Attributes
+    ----------
+    metric : {"log_loss", "mae"}
+        Which loss.
+    first_day, last_day : date
+        First and last day with a label in these weeks.
+    n_labels : int
+        Rows that were judged.
+    loss, naive_loss : float
+        Mean loss of the release and of the naive guess, in nats or in the unit of the label.
+    excess : Interval
+        The loss minus the naive guess's loss on the same rows.
+    bias : Interval
+        Prediction minus label, in the unit of the label.
+    worse_than_naive, miscalibrated : bool
+        Whether that is shown; see `performance`.
     """
 
     metric: Metric
@@ -63,7 +77,21 @@ class Performance(_Record):
 
 
 class Alert(_Record):
-    """One line for people: who is disturbed, by what, and what to look at."""
+    """One line for people: who is disturbed, by what, and what to look at.
+
+    Attributes
+    ----------
+    level : {"page", "ticket", "diagnosis"}
+        Who is disturbed: somebody now, somebody today, nobody.
+    kind : {"contract", "state", "performance", "prediction_drift", "feature_drift"}
+        What it is about.
+    rule : str
+        The rule that was broken.
+    columns : tuple of str
+        The columns meant; empty where no single column is.
+    sentence : str
+        What was found and what is allowed.
+    """
 
     level: Severity
     kind: str
@@ -73,7 +101,29 @@ class Alert(_Record):
 
 
 class MonitorResult(_Record):
-    """Everything the monitor says about one week of one release."""
+    """Everything the monitor says about one week of one release.
+
+    Attributes
+    ----------
+    name : str
+        The use case.
+    first_day, last_day : date
+        First and last day of the week with requests.
+    n_rows : int
+        Requests of the week.
+    labels_late : bool
+        Whether the labels of the last day are not in yet, or too few are in to judge.
+    findings : tuple of Finding
+        Broken promises about inputs, traffic and outcomes.
+    drift : DriftSummary
+        How far inputs and predictions are from the reference.
+    performance : Performance or None
+        None while too few labels are in.
+    quality : dict of str to float
+        What Evidently measures of the labelled predictions; empty while too few labels are in.
+    alerts : tuple of Alert
+        Who is disturbed by what, pages first.
+    """
 
     name: str
     first_day: dt.date
@@ -88,15 +138,23 @@ class MonitorResult(_Record):
 
 
 def labelled_window(joined: pd.DataFrame, naive: ArrayLike, rules: AlertRules) -> pd.DataFrame:
-    """Return the rows with a label of the last `performance_weeks` that have any.
+    """Return the rows with a label of the last ``performance_weeks`` weeks that have any.
 
     Parameters
     ----------
-    joined : DataFrame
+    joined : DataFrame of shape (n_rows, n_columns)
         Predictions of one release with their labels: ``date``, ``prediction``, ``label`` (missing
         while it has not arrived).
     naive : array_like of shape (n_rows,)
         What would have been said without a model, from what was known at the time.
+    rules : AlertRules
+        How many weeks; they are counted back from the last day that has a label.
+
+    Returns
+    -------
+    DataFrame of shape (n_labelled, n_columns + 1)
+        The columns of `joined`, and ``naive``. Rows that lack a label, a prediction or a naive
+        guess are left out.
     """
     rows = joined.assign(naive=np.asarray(naive, dtype=float))
     rows = rows.dropna(subset=["label", PREDICTION, "naive"])
@@ -111,7 +169,28 @@ def performance(
 
     It is worse than naive if the whole interval of (its loss - the naive loss) is above
     ``performance_margin``, and miscalibrated if the whole interval of (prediction - label) is
-    farther than ``calibration_max`` from 0. Parameters as in `labelled_window`.
+    farther than ``calibration_max`` from 0.
+
+    Parameters
+    ----------
+    joined : DataFrame of shape (n_rows, n_columns)
+        As in `labelled_window`.
+    naive : array_like of shape (n_rows,)
+        As in `labelled_window`.
+    rules : AlertRules
+        The limits, and how intervals are made.
+    metric : {"log_loss", "mae"}
+        The use case's metric.
+
+    Returns
+    -------
+    Performance or None
+        None with fewer than ``min_labels`` rows or fewer than 2 days.
+
+    Raises
+    ------
+    MetricError
+        If the labels and the predictions, or the naive guess, cannot be scored.
     """
     rows = labelled_window(joined, naive, rules)
     if len(rows) < rules.min_labels or rows["date"].nunique() < 2:
@@ -147,13 +226,21 @@ def alerts(
     Parameters
     ----------
     findings : sequence of Finding
+        Broken promises, each with the severity of its rule.
     drift : DriftSummary or None
+        As from `firstflight.drift.drift_report`; None if it was not measured.
     performance : Performance or None
         None while too few labels are in: that alone disturbs nobody.
     rules : AlertRules
+        The severities, and the limits for the sentences.
     labels_late : bool, default=True
         Whether the drift is of days whose labels are not in yet. Once they are, they decide, and
         prediction drift is only a diagnosis.
+
+    Returns
+    -------
+    list of Alert
+        Empty if there is nothing to say.
     """
     made: list[Alert] = []
 
@@ -252,7 +339,7 @@ def weekly(
     rules : UseCaseRules
         The team's decisions.
     max_age_days : int
-        How old the state behind an answer may be.
+        How old the state behind an answer may be, in days.
     joined, naive : DataFrame and array_like of shape (n_rows,), optional
         As in `labelled_window`; both or neither.
     found : sequence of Finding, optional
@@ -261,6 +348,7 @@ def weekly(
     Returns
     -------
     Watched
+        The answers, and Evidently's runs.
 
     Raises
     ------

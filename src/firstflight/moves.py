@@ -33,10 +33,15 @@ ADDRESSES = {
 def settle(ws: Workspace) -> None:
     """Write the addresses of a workspace anew if it lies elsewhere than they say.
 
+    Parameters
+    ----------
+    ws : Workspace
+        The workspace, where it lies now.
+
     Raises
     ------
     StorageError
-        If a database cannot be read or written; it is as it was then.
+        If a database cannot be read or written; this one is as it was then.
     BusyError
         If another command keeps changing the workspace.
     """
@@ -49,7 +54,19 @@ def settle(ws: Workspace) -> None:
 
 
 def moved(ws: Workspace) -> bool:
-    """Tell whether the workspace's databases name another folder than the one it lies in."""
+    """Tell whether the workspace's databases name another folder than the one it lies in.
+
+    Parameters
+    ----------
+    ws : Workspace
+        The workspace, where it lies now.
+
+    Returns
+    -------
+    bool
+        By the note of the workspace; without one, by the addresses in MLflow's database. False if
+        there is neither.
+    """
     noted = _noted(ws)
     if noted is not None:
         return noted != ws.root
@@ -60,13 +77,35 @@ def moved(ws: Workspace) -> bool:
 
 
 def note(ws: Workspace) -> None:
-    """Note where a new workspace lies."""
+    """Note where a new workspace lies.
+
+    Parameters
+    ----------
+    ws : Workspace
+        The workspace. One that has a note or a database is not new, and is left alone.
+
+    Raises
+    ------
+    StorageError
+        If the disk does not take the note.
+    """
     if not ws.home_file.exists() and not ws.database.exists():
         _note(ws)
 
 
 def settle_locked(ws: Workspace) -> None:
-    """Do what `settle` does, for a caller that holds the workspace's lock."""
+    """Do what `settle` does, for a caller that holds the workspace's lock.
+
+    Parameters
+    ----------
+    ws : Workspace
+        The workspace, where it lies now.
+
+    Raises
+    ------
+    StorageError
+        If a database cannot be read or written; this one is as it was then.
+    """
     noted = _noted(ws)
     if noted == ws.root:
         return
@@ -102,6 +141,11 @@ def rewrite(database: Path, new_by_old: Mapping[str, str]) -> int:
     -------
     int
         How many texts were changed.
+
+    Raises
+    ------
+    sqlite3.Error
+        If the database cannot be read or written; it is as it was then.
     """
     needles = {*new_by_old, *(json.dumps(old)[1:-1] for old in new_by_old)}
     changed = 0

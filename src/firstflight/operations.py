@@ -51,7 +51,25 @@ ONE_ROW_CALLS = 30
 
 
 def landed(usecase: UseCase, today: dt.date | None = None) -> Drops:
-    """Return the workspace's landed drops as the clock's today (or the given day) knows them."""
+    """Return the workspace's landed drops as they are known on a day.
+
+    Parameters
+    ----------
+    usecase : UseCase
+        Its sources are read.
+    today : date, optional
+        The day; the clock's today if not given.
+
+    Returns
+    -------
+    Drops
+        Nothing is read yet: a month that has not landed is noticed when its rows are asked for.
+
+    Raises
+    ------
+    ClockError
+        If no day is given and the clock cannot be read.
+    """
     return Drops(workspace.current().drops, usecase.sources, today or clock.today())
 
 
@@ -59,7 +77,24 @@ def landed(usecase: UseCase, today: dt.date | None = None) -> Drops:
 
 
 def gate_window(usecase: UseCase, version: str) -> tuple[dt.date, dt.date]:
-    """Return the first and last day of a version's gate window: right after its training days."""
+    """Return the first and last day of a version's gate window: right after its training days.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    version : str
+        A version number, not an alias.
+
+    Returns
+    -------
+    start, end : date
+        Both included; the window has ``gate.window_days`` days.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version, or no registry.
+    """
     trained_to = dt.date.fromisoformat(registry.tags(usecase.name, version)["trained_to"])
     days = process.load().usecase(usecase.name).gate.window_days
     return trained_to + dt.timedelta(days=1), trained_to + dt.timedelta(days=days)
@@ -70,11 +105,29 @@ def window_rows(
 ) -> pd.DataFrame:
     """Return the labelled requests of a gate window, ready for a ``candidate`` column.
 
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        What is known today.
+    start, end : date
+        First and last day of the window, both included.
+    live : Release or None
+        The release to compare with, if there is one.
+
     Returns
     -------
-    DataFrame
-        The request's fields, ``label``, ``naive`` and, if a release is given, ``live``: its
-        predictions, with its own feature version and state computed from the drops.
+    DataFrame of shape (n_labelled, n_columns)
+        One row per request that has a label: the request's fields, ``label``, ``naive`` (the guess
+        without a model) and, if a release is given, ``live``: its predictions, with its own feature
+        version and state computed from the drops.
+
+    Raises
+    ------
+    ClockError
+        If `end` is after the drops' today, or before `start`.
+    DropError
+        If a month has not landed or is not what was promised.
     """
     requests = usecase.requests(drops, start, end)
     rows = requests.assign(naive=usecase.naive(drops, requests))
@@ -84,7 +137,20 @@ def window_rows(
 
 
 def budgets(candidate: Release) -> dict[str, float]:
-    """Measure what a release costs to hold and to ask: megabytes, and milliseconds for one row."""
+    """Measure what a release costs to hold and to ask: megabytes, and milliseconds for one row.
+
+    Parameters
+    ----------
+    candidate : Release
+        A registered one: its files are looked up by its version.
+
+    Returns
+    -------
+    dict of str to float
+        ``artifact_mb``: the size of all its files, in megabytes (1,000,000 bytes).
+        ``one_row_ms``: the time for one prediction, in milliseconds: the median of 30 calls with
+        its first frozen request, through the estimator's own pipeline.
+    """
     name, version = candidate.usecase.name, candidate.version
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}"))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -111,10 +177,20 @@ def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
     drops : Drops
         What is known today.
 
+    Returns
+    -------
+    gate.Verdict
+        If nothing is live, or the version is live itself, it is compared with the naive guess only.
+
     Raises
     ------
     GateError
-        If the labels of its window have not all come by the drops' today.
+        If the labels of its window have not all come by the drops' today, or the rows of the window
+        cannot be judged.
+    RegistryError
+        If there is no such version, or no registry.
+    ReleaseError
+        If the version, or the live one, cannot be loaded as it was saved.
     """
     version = registry.resolve(usecase.name, name)
     start, end = gate_window(usecase, version)
@@ -143,6 +219,17 @@ def run_gate(usecase: UseCase, name: str, drops: Drops) -> gate.Verdict:
 def verdict_of(usecase: str, version: str) -> gate.Verdict:
     """Return the newest verdict about a version; `judgements.judged` returns all of them.
 
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    version : str
+        A version number, not an alias.
+
+    Returns
+    -------
+    gate.Verdict
+
     Raises
     ------
     GateError
@@ -154,23 +241,34 @@ def verdict_of(usecase: str, version: str) -> gate.Verdict:
 def waive(usecase: UseCase, name: str, *, by: str, reason: str) -> history.Deployment:
     """Let a version ship on one verdict although it is not proven: by name, with a reason.
 
-    The waiver counts for the newest verdict of today and for no later one.
+    The waiver counts for the verdict that is the version's newest one now, and for no later one.
 
     Parameters
     ----------
     usecase : UseCase
     name : str
         A version or an alias.
-    by, reason : str
-        The role, and why, in at least 10 characters.
+    by : str
+        The role that decides.
+    reason : str
+        Why, in at least 10 characters.
+
+    Returns
+    -------
+    history.Deployment
+        The entry of the history that holds the waiver. If an earlier command wrote the same waiver
+        and was cut off, its entry is returned and no second one is written.
 
     Raises
     ------
     GateError
-        If the verdict needs no waiver, or the process does not let it be waived, or the reason is
-        too short.
-    PermissionRefused
-        If the role may not waive.
+        If the version was never judged, or its newest verdict is a pass, is waived already or may
+        not be waived by the team's process. Also if the role may not waive, or the reason is too
+        short.
+    RegistryError
+        If there is no such version, or the reason has over 2,000 characters.
+    ClockError
+        If today is before the day of the last change.
     """
     with locks.writing("waive"):
         version = registry.resolve(usecase.name, name)
@@ -230,15 +328,27 @@ def train_release(
     drops : Drops
         What is known today.
     recipe : str
-        Of the use case.
+        Name of one of the use case's recipes.
     start, end : date
-        First and last training day.
+        First and last training day, both included.
     feature_version : int, default 1
+        The version of the features to train on.
 
     Returns
     -------
     str
-        The version.
+        The version that it has in the registry.
+
+    Raises
+    ------
+    SnapshotError
+        If `end` is not before the drops' today: its labels are not known yet.
+    DropError
+        If a month of these days has not landed.
+    ReleaseError
+        If the use case has no such recipe.
+    RegistryError
+        If the registry was there and is gone or damaged.
     """
     taken = snapshot.take(usecase, drops, start, end, feature_version)
     return register_snapshot(usecase, taken.digest, recipe)
@@ -247,10 +357,28 @@ def train_release(
 def register_snapshot(usecase: UseCase, digest: str, recipe: str) -> str:
     """Fit a recipe on a snapshot that was taken, and register it, unless that was done already.
 
+    Parameters
+    ----------
+    usecase : UseCase
+        The one that the snapshot is of.
+    digest : str
+        Of the snapshot: 16 hex digits.
+    recipe : str
+        Name of one of the use case's recipes.
+
     Returns
     -------
     str
-        The version.
+        The version that it has in the registry.
+
+    Raises
+    ------
+    SnapshotError
+        If the snapshot is missing or was altered.
+    ReleaseError
+        If the use case has no such recipe, or the snapshot is of another use case.
+    RegistryError
+        If the registry was there and is gone or damaged.
     """
     taken = snapshot.load(digest)
     done = registry.find(
@@ -266,7 +394,7 @@ def register_snapshot(usecase: UseCase, digest: str, recipe: str) -> str:
 
 
 def _settle(usecase: str) -> history.Deployment | None:
-    """Finish what a command that was cut off has left; return the change that was finished."""
+    """Finish what a command that was cut off left undone; return the change that was finished."""
     with locks.writing("settle"):
         begun = deployments.settle(usecase)
         judgements.settle(usecase)
@@ -283,7 +411,7 @@ def _same(begun: history.Deployment | None, action: str, by: str, **after: str |
 
 
 def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> history.Deployment:
-    """Let a version predict beside live, logged and not returned.
+    """Let a version predict beside live; its predictions are logged and not returned.
 
     Parameters
     ----------
@@ -293,10 +421,21 @@ def start_shadow(usecase: UseCase, name: str, *, by: str, reason: str) -> histor
     by, reason : str
         The role that decides, and why.
 
+    Returns
+    -------
+    history.Deployment
+        The entry of the history that says so. If an earlier command wrote the same change and was
+        cut off, its entry is returned and no second one is written.
+
     Raises
     ------
     RolloutError
-        If nothing is live, the version is live itself or shadows already, or the gate holds it.
+        If nothing is live, the version is live itself or is the candidate of a rollout already, or
+        its newest verdict at the gate is neither a pass nor waived.
+    RegistryError
+        If there is no such version, no reason or no role, or the reason has over 2,000 characters.
+    ClockError
+        If today is before the day of the last change.
     PermissionRefused
         If the role may not.
     """
@@ -344,10 +483,18 @@ def decide(usecase: UseCase, drops: Drops, *, since: dt.date | None = None) -> r
     since : date, optional
         First day to count; that on which the stage began if not given.
 
+    Returns
+    -------
+    rollout.Decision
+        What is to be done, and why. Nothing of it is done here.
+
     Raises
     ------
     RolloutError
-        If there is no rollout in progress.
+        If there is no rollout in progress, one of its releases has no predictions on these days, or
+        another command changed the rollout in the meantime.
+    DropError
+        If a month of these days has not landed.
     """
     entry = judgements.stage_entry(usecase.name)
     releases, mode = entry.after, entry.mode
@@ -379,17 +526,30 @@ def decide(usecase: UseCase, drops: Drops, *, since: dt.date | None = None) -> r
 def start_canary(usecase: UseCase, *, by: str, reason: str) -> history.Deployment:
     """Let the candidate answer its share of the requests.
 
+    The share is ``rollout.canary_share`` of the use case.
+
     Parameters
     ----------
     usecase : UseCase
     by, reason : str
         The role that decides, and why.
 
+    Returns
+    -------
+    history.Deployment
+        The entry of the history that says so. If an earlier command wrote the same change and was
+        cut off, its entry is returned and no second one is written.
+
     Raises
     ------
     RolloutError
-        If there is no candidate in the shadow, or this shadow was not decided ``promote`` and the
-        verdict has no waiver.
+        If there is no candidate in the shadow, its newest verdict at the gate is neither a pass nor
+        waived, or the newest decision about this shadow is not ``promote`` and that verdict has no
+        waiver.
+    RegistryError
+        If there is no reason or no role, or the reason has over 2,000 characters.
+    ClockError
+        If today is before the day of the last change.
     PermissionRefused
         If the role may not.
     """
@@ -448,12 +608,22 @@ def promote(usecase: UseCase, name: str, *, by: str, reason: str) -> history.Dep
     by, reason : str
         The role that decides, and why.
 
+    Returns
+    -------
+    history.Deployment
+        The entry of the history that says so. If an earlier command wrote the same change and was
+        cut off, its entry is returned and no second one is written.
+
     Raises
     ------
     RolloutError
-        If it is live already, its newest verdict is not a pass, or the canary in progress was not
-        decided ``promote``, and nobody waived that verdict. The first version of a use case needs
-        the gate alone.
+        If the version is live already, or its newest verdict at the gate is neither a pass nor
+        waived. Also if another version is live, the newest decision about this version's canary is
+        not ``promote``, and the verdict has no waiver: where nothing is live, the gate is enough.
+    RegistryError
+        If there is no such version, no reason or no role, or the reason has over 2,000 characters.
+    ClockError
+        If today is before the day of the last change.
     PermissionRefused
         If the role may not.
     """
@@ -498,6 +668,23 @@ def abort(usecase: UseCase, *, by: str, reason: str) -> history.Deployment:
     usecase : UseCase
     by, reason : str
         The role that decides, and why.
+
+    Returns
+    -------
+    history.Deployment
+        The entry of the history that says so. If an earlier command wrote the same change and was
+        cut off, its entry is returned and no second one is written.
+
+    Raises
+    ------
+    RolloutError
+        If there is no candidate.
+    RegistryError
+        If there is no reason or no role, or the reason has over 2,000 characters.
+    ClockError
+        If today is before the day of the last change.
+    PermissionRefused
+        If the role may not.
     """
     with locks.writing("abort"):
         if _same(begun := _settle(usecase.name), "abort", by, candidate=None):
@@ -523,10 +710,20 @@ def withdraw(usecase: UseCase, *, by: str, reason: str) -> history.Deployment:
     by, reason : str
         The role that decides, and why.
 
+    Returns
+    -------
+    history.Deployment
+        The entry of the history that says so. If an earlier command wrote the same change and was
+        cut off, its entry is returned and no second one is written.
+
     Raises
     ------
     RolloutError
         If nothing is live.
+    RegistryError
+        If there is no reason or no role, or the reason has over 2,000 characters.
+    ClockError
+        If today is before the day of the last change.
     PermissionRefused
         If the role may not.
     """
@@ -548,16 +745,46 @@ def withdraw(usecase: UseCase, *, by: str, reason: str) -> history.Deployment:
 
 
 def feature_versions(usecase: UseCase) -> list[int]:
-    """Return the feature versions of every release that may serve: live, candidate, previous."""
+    """Return the feature versions of every release that may serve: live, candidate, previous.
+
+    Parameters
+    ----------
+    usecase : UseCase
+
+    Returns
+    -------
+    list of int
+        Each once, the lowest first; empty if no release may serve.
+
+    Raises
+    ------
+    RegistryError
+        If there are such releases and the registry cannot be read.
+    """
     versions = set(history.serving(usecase.name).releases.values())
     return sorted({int(registry.tags(usecase.name, v)["feature_version"]) for v in versions})
 
 
 def check_releases(usecase: UseCase) -> dict[str, str]:
-    """Return, for every release that may serve, why this code does not load it; empty if it does.
+    """Return which of the releases that may serve cannot be loaded by this code, and why.
 
     This is what CI asks of a branch: a release that cannot be loaded is an outage on the next
     restart of the service.
+
+    Parameters
+    ----------
+    usecase : UseCase
+
+    Returns
+    -------
+    dict of str to str
+        For each such release, for instance ``"live (version 3)"``, one sentence; empty if all of
+        them can be loaded.
+
+    Raises
+    ------
+    RegistryError
+        If some release may serve and the registry is missing or damaged.
     """
     if history.serving(usecase.name).releases:
         registry.require()
@@ -583,8 +810,8 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
     """Check the live release's week that ends on `last_day`: contract, drift, performance.
 
     The inputs are those of the prediction log: what the service was really asked. Writes
-    ``<use case>-<last day>.json`` (the result) and Evidently's pages beside it to the workspace's
-    reports.
+    ``<use case>-<day>.json`` (the result) and Evidently's pages beside it to the workspace's
+    reports; the day in the name is the last one of that week on which the release answered.
 
     Parameters
     ----------
@@ -594,10 +821,21 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
     last_day : date
         The last of the seven days.
 
+    Returns
+    -------
+    monitor.MonitorResult
+        As it was written.
+
     Raises
     ------
     MonitorError
-        If the service was not used in that week.
+        If the live release answered nothing in that week.
+    RegistryError
+        If nothing is live, or the registry cannot be read.
+    ReleaseError
+        If the live release cannot be loaded as it was saved.
+    DropError
+        If a month that the labels or outcomes need has not landed.
     """
     live = registry.load(usecase.name, "live")
     week = dt.timedelta(days=6)
@@ -670,7 +908,8 @@ def measured_rules(
     Returns
     -------
     tables : dict of str to DataFrame
-        Those of `firstflight.alarm_rates.Rates` by name, and those of
+        Those of `firstflight.alarm_rates.Rates` by name. If `decisions` is true, and at least two
+        releases were trained on days more than 35 days before the drops' today, also those of
         `firstflight.error_rates.measure` as ``decisions: ...``.
     left_out : list of str
         One sentence for each release that could not be loaded.
@@ -679,6 +918,8 @@ def measured_rules(
     ------
     MonitorError
         If fewer than 16 weeks have landed.
+    RegistryError
+        If there is a registry and it is damaged.
     """
     releases, left_out = [], []
     for version in registry.versions(usecase.name):
@@ -729,13 +970,49 @@ def _scored(usecase: UseCase, drops: Drops, releases: Sequence[Release]) -> pd.D
 
 
 def last_alerts(usecase: str) -> list[dict]:
-    """Return the alerts of the newest monitor report, or nothing if there is none."""
+    """Return the alerts of the newest monitor report.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    list of dict
+        The fields of each `firstflight.monitor.Alert`, pages first; empty if the report has no
+        alert or there is no report.
+    """
     found = sorted(workspace.current().reports.glob(f"{usecase}-????-??-??.json"))
     return [] if not found else list(json.loads(found[-1].read_text())["alerts"])
 
 
 def online_loss(usecase: UseCase, version: str, drops: Drops, days: int = 28) -> dict | None:
-    """Return a release's mean online loss over the last days with labels, or None."""
+    """Return a release's mean online loss over the last days with labels, or None.
+
+    Only answers that were returned count, as live or in a canary; those of a shadow do not.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    version : str
+        A version number, not an alias.
+    drops : Drops
+        What is known today.
+    days : int, default 28
+        How many days to look at; the last one is the day before the drops' today.
+
+    Returns
+    -------
+    dict or None
+        ``metric``; ``value``, the mean loss in nats (log loss) or in the unit of the label (mean
+        absolute error); ``days``, how many days have labels. None if fewer than two have.
+
+    Raises
+    ------
+    DropError
+        If a month has not landed or is not what was promised.
+    """
     end = drops.today - dt.timedelta(days=1)
     rows = predictions.joined(usecase, drops, end - dt.timedelta(days=days - 1), end)
     rows = rows[(rows["version"] == version) & rows["role"].isin(("live", "candidate"))]
@@ -747,7 +1024,36 @@ def online_loss(usecase: UseCase, version: str, drops: Drops, days: int = 28) ->
 
 
 def status(usecase: UseCase, drops: Drops) -> dict:
-    """Return where each release is right now, for one screen."""
+    """Return where each release is right now, for one screen.
+
+    A registry that cannot be read is said in the result and is no error: what serves is known
+    without it.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        What is known today.
+
+    Returns
+    -------
+    dict
+        ``usecase`` and ``today``. ``releases``: per alias its version, since which day it has that
+        alias, its verdict and waiver, its loss (see `online_loss`) and, if the registry can be
+        read, what it was made of. ``rollout``: mode and share of the traffic. ``last_change``: its
+        reason, or None. ``unfinished_changes``: numbers of changes that MLflow has not followed
+        yet. ``unproven_rollback``: the number of the last change of what serves, if it is a
+        rollback without a proof, else None. ``registry_problem``: a sentence, or empty.
+        ``aliases_moved_by_hand``: the aliases of MLflow that show another version than the one that
+        serves. ``alerts``: see `last_alerts`.
+
+    Raises
+    ------
+    RecordError
+        If an entry of the history is missing or damaged.
+    DropError
+        If a month that the losses need has not landed.
+    """
     name = usecase.name
     entries = history.entries(name)
     now = history.serving(name)

@@ -36,7 +36,18 @@ logger = logging.getLogger("bentoml.firstflight.log")  # below BentoML's own: th
 
 
 def files(usecase: str) -> list[Path]:
-    """Return the files of a use case's prediction log, oldest first."""
+    """Return the files of a use case's prediction log, oldest first.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    list of Path
+        In the order of their last changes; empty if there is none.
+    """
     folder = workspace.current().predictions / usecase
     return sorted(folder.glob("*/data/data.*.log*"), key=lambda path: path.stat().st_mtime_ns)
 
@@ -52,12 +63,12 @@ class PredictionLog:
     usecase : str
         Its name.
     max_mb : float, default 64
-        A file of this size is full.
+        A file of this size, in megabytes (1,000,000 bytes), is full.
 
     Attributes
     ----------
     written, failed : int
-        Lines on the disk, and lines that could not be written.
+        How many lines were written, and how many could not be, since this log was opened.
     path : Path
         The file that is appended to.
     """
@@ -82,12 +93,13 @@ class PredictionLog:
         Parameters
         ----------
         records : sequence of mapping
-            Each becomes one line. Values are what JSON knows, and dates.
+            Each becomes one line. Its values are of types that JSON has, or dates.
 
         Returns
         -------
         Future of bool
-            Whether they were written; set when the operating system has them.
+            Whether they were written; it is set when the operating system has them. False at once
+            if so many lines wait that more than `MAX_WAITING` would be in memory.
         """
         done: Future[bool] = Future()
         with self._lock:
@@ -102,7 +114,14 @@ class PredictionLog:
         return done
 
     def close(self, timeout: float = 10.0) -> None:
-        """Write what is waiting, and end the writer. Nothing may be added afterwards."""
+        """Write what is waiting, and end the writer. Nothing may be added afterwards.
+
+        Parameters
+        ----------
+        timeout : float, default 10
+            Seconds to wait for the writer. After that this returns, and what is not written when
+            the process ends is lost.
+        """
         self._waiting.put(None)
         self._thread.join(timeout)
 
@@ -202,6 +221,15 @@ def line_model(usecase: UseCase) -> type[BaseModel]:
 
     It asks for types only. The contract's bounds held when the request was answered, and may be
     others today.
+
+    Parameters
+    ----------
+    usecase : UseCase
+
+    Returns
+    -------
+    type of BaseModel
+        Made anew on each call. Fields of the request that are not in its key may be missing.
     """
     kinds = {"datetime64[D]": dt.date, "int64": int, "float64": float, "object": str}
     fields: dict[str, Any] = {}
@@ -226,9 +254,17 @@ def lines(usecase: UseCase, start: dt.date, end: dt.date, damage: Damage) -> Ite
 
     Parameters
     ----------
+    usecase : UseCase
+    start, end : date
+        The days that the requests are for, both included.
     damage : Damage
-        Takes the lines that are not what `line_model` asks for. A line that shows another day is
-        passed over without a closer look.
+        The lines that are not what `line_model` asks for are counted in it. A line that shows a day
+        outside `start` to `end` is passed over without a closer look.
+
+    Yields
+    ------
+    dict
+        The fields of one line, as `line_model` names them.
     """
     validate = line_model(usecase).__pydantic_validator__.validate_json
     first, last = start.isoformat().encode(), end.isoformat().encode()
@@ -252,7 +288,24 @@ def lines(usecase: UseCase, start: dt.date, end: dt.date, damage: Damage) -> Ite
 def in_order(records: Iterable[dict]) -> list[dict]:
     """Return records by the time written in them; those of one moment keep their order.
 
-    The files' own times would be another order after a backup, a move or a look by an editor.
+    The files' own times would give another order after a backup, a move or a save in an editor.
+
+    Parameters
+    ----------
+    records : iterable of dict
+        As `lines` yields them. A ``timestamp`` without a time zone is local time.
+
+    Returns
+    -------
+    list of dict
+        The oldest first; before them those without a ``timestamp`` that can be read.
+
+    Examples
+    --------
+    >>> late = {"timestamp": "2013-07-14T11:00:00+00:00", "prediction": 0.3}
+    >>> early = {"timestamp": "2013-07-14T10:00:00+00:00", "prediction": 0.2}
+    >>> [record["prediction"] for record in in_order([late, early])]
+    [0.2, 0.3]
     """
     return sorted(records, key=_moment)
 
@@ -262,7 +315,7 @@ def _moment(record: dict) -> float:
         # Without a zone it is local time, as earlier versions wrote it.
         return dt.datetime.fromisoformat(record["timestamp"]).timestamp()
     except (TypeError, ValueError, OverflowError, OSError):
-        return 0.0  # none was written, or it is none: before all others
+        return 0.0  # no time was written, or it cannot be read as one: before all others
 
 
 def _reason(error: ValidationError) -> str:

@@ -28,16 +28,19 @@ class Online:
     Attributes
     ----------
     version, role : str
+        Which release, and as what it answered: "live", "candidate" or "shadow".
     n : int
         Predictions made.
     coverage : float
-        Share of them whose label has arrived.
+        Share of them, from 0 to 1, whose label has arrived.
     loss : metrics.Interval or None
-        Mean loss with its interval; None with labels of fewer than two days.
+        Mean loss with its interval, in nats (log loss) or in the unit of the label (mean absolute
+        error); None with labels of fewer than two days.
     calibration : float
-        Mean prediction minus mean label, on the labelled rows.
+        Mean prediction minus mean label, on the labelled rows, in the unit of the label; NaN
+        without labels.
     state_missing : float
-        Share of predictions made without feature state.
+        Share of predictions, from 0 to 1, made without feature state.
     """
 
     version: str
@@ -50,7 +53,18 @@ class Online:
 
 
 def log_files(usecase: str) -> list[Path]:
-    """Return the files of the prediction log, oldest first."""
+    """Return the files of the prediction log, oldest first.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    list of Path
+        As `firstflight.prediction_log.files` returns them.
+    """
     return prediction_log.files(usecase)
 
 
@@ -59,17 +73,20 @@ def read(usecase: UseCase, start: dt.date, end: dt.date, *, replays: bool = Fals
 
     Parameters
     ----------
-    replays : bool
+    usecase : UseCase
+    start, end : date
+        The days that the requests are for, both included.
+    replays : bool, default False
         Whether to return the answers to replayed requests instead of the real ones.
 
     Returns
     -------
-    DataFrame
+    DataFrame of shape (n_predictions, n_columns)
         One row a (request, release, role): the request's fields, ``version``, ``role`` ("live",
         "candidate", "shadow" or "replay"), ``prediction``, ``feature_version``,
-        ``state_age_days``. A request that was sent twice counts once, with its first answer.
-        ``attrs["bad_lines"]`` is the number of lines that could not be read; if there are any, a
-        warning is logged too.
+        ``state_age_days`` (missing where there was no state). A request that was sent twice counts
+        once, with its first answer. ``attrs["bad_lines"]`` is the number of lines that could not be
+        read; if there are any, a warning is logged too.
     """
     damage = prediction_log.Damage()
     columns = [*usecase.request.model_fields, "version", "role", "prediction"]
@@ -98,11 +115,26 @@ def read(usecase: UseCase, start: dt.date, end: dt.date, *, replays: bool = Fals
 def joined(usecase: UseCase, drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
     """Return the logged predictions with the labels known by the drops' today.
 
+    Parameters
+    ----------
+    usecase : UseCase
+    drops : Drops
+        What is known today.
+    start, end : date
+        The days that the requests are for, both included; `end` may be after the drops' today.
+
     Returns
     -------
-    DataFrame
-        As `read`, and ``label``: missing where it has not arrived or never will (a cancelled
-        flight).
+    DataFrame of shape (n_predictions, n_columns)
+        The rows of `read` without its ``attrs``, and ``label``: missing where it has not arrived or
+        never will (a cancelled flight).
+
+    Raises
+    ------
+    ClockError
+        If `end` is before `start`, or `start` is after the drops' today.
+    DropError
+        If a month of these days has not landed or is not what was promised.
     """
     rows = read(usecase, start, end)
     labels = usecase.labels(drops, start, min(end, drops.today))
@@ -111,7 +143,28 @@ def joined(usecase: UseCase, drops: Drops, start: dt.date, end: dt.date) -> pd.D
 
 
 def online(rows: pd.DataFrame, metric: str, rules: IntervalRules) -> list[Online]:
-    """Return how each release did, per role, from joined predictions."""
+    """Return how each release did, per role, from joined predictions.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `joined` returns them.
+    metric : {"log_loss", "mae"}
+        The use case's metric.
+    rules : IntervalRules
+        How the interval of the loss is made, such as ``process.usecase(name).gate``.
+
+    Returns
+    -------
+    list of Online
+        One for each version and role that has rows, sorted by both as text.
+
+    Raises
+    ------
+    MetricError
+        If the loss cannot be computed: the metric is unknown, or a label or a prediction is not one
+        that it takes.
+    """
     found = []
     for (version, role), part in rows.groupby(["version", "role"], sort=True):
         known = part.dropna(subset="label")
@@ -144,10 +197,27 @@ def replay(release: Release, drops: Drops, start: dt.date, end: dt.date) -> pd.D
     This is the fair comparison when the release's state was not published at the time: the same
     requests, the same code, the state it should have had.
 
+    Parameters
+    ----------
+    release : Release
+    drops : Drops
+        What is known today.
+    start, end : date
+        The days that the requests are for, both included.
+
     Returns
     -------
-    DataFrame
+    DataFrame of shape (n_requests, n_columns)
         The request's fields, ``version``, ``prediction``.
+
+    Raises
+    ------
+    FirstFlightError
+        If `end` is before `start`.
+    ClockError
+        If `end` is after the drops' today.
+    DropError
+        If a month has not landed or is not what was promised.
     """
     if end < start:
         raise FirstFlightError(f"A replay from {start} to {end} was asked for: swap the days.")

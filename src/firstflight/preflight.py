@@ -67,7 +67,7 @@ class Evidence:
     drops : Drops
         The upstream as it is known today.
     url : str or None
-        The service that is to serve the version.
+        Address of the service that is to serve the version.
     feature_version : int
         Of the version.
     snapshot : str
@@ -75,7 +75,8 @@ class Evidence:
     release : Release or FirstFlightError
         The loaded release, or why it cannot be loaded.
     findings : tuple of Finding or FirstFlightError
-        The promises that the last week breaks, or why the week could not be read.
+        The promises that the last week breaks, or why the week could not be read. Empty also if the
+        release cannot be loaded, since then nothing was looked at.
     """
 
     usecase: UseCase
@@ -99,7 +100,7 @@ def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = Non
     drops : Drops
         The upstream as it is known today.
     url : str, optional
-        The service that is to serve it; with one, it is asked too.
+        Address of the service that is to serve it; with one, the service is asked too.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = Non
     Raises
     ------
     RegistryError
-        If there is no such version.
+        If there is no such version, or no registry.
     """
     evidence = gather(usecase, target, drops, url)
     return [
@@ -128,9 +129,16 @@ def answer(name: str, question: Callable[[Evidence], str], evidence: Evidence) -
     Parameters
     ----------
     name : str
+        What the question is called in the answer.
     question : callable
-        One of `QUESTIONS`, or one of your own.
+        One of `QUESTIONS`, or one of your own: ``question(evidence)`` returns a sentence, or raises
+        a `FirstFlightError` if something speaks against going back. Any other error is not caught.
     evidence : Evidence
+
+    Returns
+    -------
+    Answer
+        ``ok`` if the question raised no error.
     """
     try:
         return Answer(name=name, ok=True, sentence=question(evidence))
@@ -149,12 +157,17 @@ def gather(usecase: UseCase, target: str, drops: Drops, url: str | None = None) 
     drops : Drops
         The upstream as it is known today.
     url : str, optional
-        The service that is to serve it.
+        Address of the service that is to serve it; nothing is asked of it here.
+
+    Returns
+    -------
+    Evidence
+        What the questions are asked about.
 
     Raises
     ------
     RegistryError
-        If there is no such version.
+        If there is no such version, or no registry.
     """
     tags = registry.tags(usecase.name, target)
     version = int(tags["feature_version"])
@@ -188,6 +201,12 @@ def store_of(usecase: UseCase, feature_version: int) -> Store:
     ----------
     usecase : UseCase
     feature_version : int
+        Which version's state.
+
+    Returns
+    -------
+    Store
+        Nothing is read yet: a day's state is read when it is asked for.
     """
     return Store(usecase.name, feature_version, process.load().state.max_age_days)
 
@@ -201,6 +220,11 @@ def release_is_whole(evidence: Evidence) -> str:
     Parameters
     ----------
     evidence : Evidence
+
+    Returns
+    -------
+    str
+        What speaks for it.
 
     Raises
     ------
@@ -219,6 +243,11 @@ def snapshot_is_there(evidence: Evidence) -> str:
     ----------
     evidence : Evidence
 
+    Returns
+    -------
+    str
+        Which snapshot it would be trained on.
+
     Raises
     ------
     SnapshotError
@@ -235,12 +264,17 @@ def state_is_there(evidence: Evidence) -> str:
     ----------
     evidence : Evidence
 
+    Returns
+    -------
+    str
+        Which day's state it would be served with.
+
     Raises
     ------
     RollbackRefused
         If there is none that may be served today, or it does not cover what was asked.
     StateError
-        If it was altered.
+        If it was altered or cannot be read.
     """
     version, drops = evidence.feature_version, evidence.drops
     found = store_of(evidence.usecase, version).at(drops.today)
@@ -268,12 +302,17 @@ def upstream_fits(evidence: Evidence) -> str:
     ----------
     evidence : Evidence
 
+    Returns
+    -------
+    str
+        That it is.
+
     Raises
     ------
     RollbackRefused
-        If it breaks a promise, or there is no release that it must fit.
+        If the week breaks a promise, or the release that it must fit cannot be loaded.
     FirstFlightError
-        If it cannot be read.
+        If the week cannot be read.
     """
     if isinstance(evidence.release, FirstFlightError):
         raise RollbackRefused("not asked, because the release that it must fit cannot be loaded")
@@ -295,6 +334,11 @@ def service_follows(evidence: Evidence) -> str:
     ----------
     evidence : Evidence
         With the service's address.
+
+    Returns
+    -------
+    str
+        As `service_takes` returns it.
 
     Raises
     ------
@@ -336,10 +380,16 @@ def service_takes(status: dict, usecase: str, target: str) -> str:
     target : str
         The version that it is to take.
 
+    Returns
+    -------
+    str
+        Whether it holds the version already or will load it.
+
     Raises
     ------
     RollbackRefused
-        If it would not take the version.
+        If it would not take the version: it serves another use case, does not reach the registry,
+        or refuses this version.
 
     Examples
     --------
@@ -388,6 +438,8 @@ def last_week(release: Release, drops: Drops, state: Values) -> list[Finding]:
     ------
     DropError
         If a month has not landed or is not what was promised.
+    MonitorError
+        If the last 7 days have no requests.
     """
     case, today = release.usecase, drops.today
     first = today - 2 * WEEK + DAY
@@ -409,18 +461,22 @@ def newest_days(
     """Return the promises that the inputs of the last 7 days break, and those of the last 2 alone.
 
     A change of last night does not move the median of a week, so the last two days are also held
-    against the seven before them, by every rule but the share of gaps. What is found by comparison
-    with an earlier week alone (a humidity in another unit) is not found here when it is eight days
-    old; the weekly monitor has paged by then.
+    against the seven before them, by every rule about the contract but the share of gaps; rules
+    about state look at the week alone. What only a comparison with an earlier week can find (a
+    humidity in another unit) is not found here when it is eight days old; the weekly monitor has
+    paged by then.
 
     Parameters
     ----------
     fortnight : DataFrame
-        Requests and features of 14 days to `today` (see `firstflight.contract.inputs`).
+        Requests and features of the 14 days that end with `today`, one row per request (see
+        `firstflight.contract.inputs`).
     today : date
+        The newest day.
     expected : Profile
         What the release expects.
     rules : AlertRules
+        The thresholds: ``process.usecase(name).alerts``.
 
     Returns
     -------
@@ -430,7 +486,7 @@ def newest_days(
     Raises
     ------
     MonitorError
-        If nobody asked in the last 7 days.
+        If the last 7 days have no requests.
     """
     age = (pd.Timestamp(today) - fortnight["date"]).dt.days
     before = fortnight[age >= 7]

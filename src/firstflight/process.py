@@ -49,13 +49,27 @@ class _Section(BaseModel):
 
 
 class StateRules(_Section):
-    """How old the feature state may be when a request is answered."""
+    """How old the feature state may be when a request is answered.
+
+    Attributes
+    ----------
+    max_age_days : int, in days
+        Older state is not served: the feature is missing.
+    """
 
     max_age_days: Days
 
 
 class Retention(_Section):
-    """How long each kind of record is kept."""
+    """How long each kind of file is kept; see `firstflight.retention` for what stays longer.
+
+    Attributes
+    ----------
+    predictions_days, reports_days, state_days : int, in days
+        How old logged predictions, monitor reports and feature state get.
+    snapshots_kept : int
+        How many training snapshots of each use case, the newest ones.
+    """
 
     predictions_days: Days
     reports_days: Days
@@ -64,7 +78,27 @@ class Retention(_Section):
 
 
 class ServiceRules(_Section):
-    """What the service takes, and from whom; see `firstflight.guard`."""
+    """What the service takes, and from whom; see `firstflight.guard`.
+
+    Attributes
+    ----------
+    hosts : tuple of str
+        Names under which callers may address it.
+    max_days_from_today : int, in days
+        How far from the clock's today the day of a request may be.
+    max_body_mb : float, in megabytes
+        Largest body of a request.
+    max_rows : int
+        Most requests in one batch.
+    max_concurrent : int
+        Most requests that are answered at the same time; a batch counts as one.
+    retry_after_seconds : int, in seconds
+        How long a caller that comes when there are too many is told to wait.
+    body_seconds : float, in seconds
+        How long a caller may take to send a body.
+    log_file_mb : float, in megabytes
+        Size at which a file of the prediction log is full.
+    """
 
     hosts: Names
     max_days_from_today: Days
@@ -79,7 +113,12 @@ class ServiceRules(_Section):
 class Permissions(_Section):
     """Which roles may do what; asked where the change is written.
 
-    ``force_rollback`` is to switch against a failed preflight.
+    Attributes
+    ----------
+    promote, shadow, canary, abort, waive, withdraw, rollback : tuple of str
+        The roles that may do this.
+    force_rollback : tuple of str
+        The roles that may switch although the preflight said no.
     """
 
     promote: Names
@@ -93,7 +132,13 @@ class Permissions(_Section):
 
 
 class WaiverRules(_Section):
-    """Which verdicts can be waived at all."""
+    """Which verdicts can be waived at all.
+
+    Attributes
+    ----------
+    may_waive : tuple of {"hold", "fail"}
+        May be empty: then none can.
+    """
 
     may_waive: Annotated[
         tuple[Literal["hold", "fail"], ...],
@@ -102,27 +147,49 @@ class WaiverRules(_Section):
 
 
 class Resampling(_Section):
-    """How a standard error is drawn; see `firstflight.intervals`."""
+    """How a standard error is drawn; see `firstflight.intervals`.
+
+    Attributes
+    ----------
+    bootstrap : int
+        Number of resamples.
+    seed : int
+        The same rows and seed give the same interval.
+    """
 
     bootstrap: Annotated[int, Field(description="a whole number, 100 or more", ge=100)]
     seed: Annotated[int, Field(description="a whole number, 0 or more", ge=0)]
 
 
 class Dependence(_Section):
-    """How strongly following days are alike; see `firstflight.intervals`."""
+    """How strongly following days are alike; see `firstflight.intervals`.
+
+    Attributes
+    ----------
+    block_days : int, in days
+        Days that are drawn together.
+    autocorrelation : float
+        Lag-1 autocorrelation of the daily numbers that an interval allows for, from 0 to 0.9.
+    """
 
     block_days: Days
     autocorrelation: Annotated[float, _number("a number from 0 to 0.9", ge=0, le=0.9)]
 
 
 class IntervalRules(Resampling, Dependence):
-    """How an interval is made that is looked at once."""
+    """How an interval is made that is looked at once.
+
+    Attributes
+    ----------
+    confidence : float
+        Chance that the interval holds the true mean.
+    """
 
     confidence: Annotated[float, _number("a share from 0.5 to 0.999", ge=0.5, le=0.999)]
 
     @property
     def how(self) -> dict[str, Any]:
-        """The keywords of `firstflight.metrics.interval` and its two differences."""
+        """The keyword arguments of the functions in `firstflight.metrics` that make intervals."""
         return {
             "n": self.bootstrap,
             "confidence": self.confidence,
@@ -133,7 +200,35 @@ class IntervalRules(Resampling, Dependence):
 
 
 class GateRules(IntervalRules):
-    """Rules of the offline gate. Losses and biases are in the unit of the metric or the label."""
+    """Rules of the offline gate; `firstflight.gate.judge` says how they are asked.
+
+    Attributes
+    ----------
+    window_days : int, in days
+        Length of the window that is judged, right after the training days.
+    window_age_max_days : int, in days
+        How long ago the window may have ended for a verdict that is not ``hold``.
+    min_days, min_rows : int
+        Fewest days and rows with labels.
+    must_beat : {"naive"}
+        The guess that the candidate must beat.
+    calibration_max : float, in the unit of the label
+        Largest distance of the mean prediction from the mean label.
+    suspicious_auc : float or None
+        With log loss: above this AUC a score is too good to be true.
+    suspicious_mae : float or None, in the unit of the label
+        With mean absolute error: below this error a score is too good to be true.
+    slice_columns : tuple of str
+        Columns whose values divide the rows into slices.
+    slice_min_rows : int
+        Smaller slices are not judged.
+    slice_max_regression : float, in the unit of the loss
+        How much worse than live a slice may be.
+    artifact_mb_max : float, in megabytes
+        Largest size of a release's files.
+    one_row_ms_max : float, in milliseconds
+        Longest time for one prediction.
+    """
 
     window_days: TwoDays
     window_age_max_days: Days
@@ -161,7 +256,25 @@ class GateRules(IntervalRules):
 
 
 class StageRules(Dependence):
-    """Rules of one stage of a rollout. A difference is candidate minus live, in mean loss."""
+    """Rules of one stage of a rollout; `firstflight.rollout.decide` says how they are asked.
+
+    A difference is candidate minus live, in mean loss.
+
+    Attributes
+    ----------
+    min_days, max_days : int, in days
+        First and last day of the stage on which it may be decided, counted in days with labels.
+    min_labels : int
+        Fewest requests with labels: in the shadow those that both releases predicted, in the canary
+        those of the release that has fewer.
+    min_coverage : float
+        Smallest share, from 0 to 1, of the due predictions that can be compared.
+    promote_below, abort_above : float, in the unit of the loss
+        An interval of the difference that is wholly below the one promotes, and wholly above the
+        other aborts.
+    undecided : {"abort", "continue"}
+        What is done when `max_days` have shown neither.
+    """
 
     min_days: TwoDays
     max_days: TwoDays
@@ -181,7 +294,18 @@ class StageRules(Dependence):
 
 
 class RolloutRules(Resampling):
-    """Rules of a rollout: first in the shadow, then for a share of the traffic."""
+    """Rules of a rollout: first in the shadow, then for a share of the traffic.
+
+    Attributes
+    ----------
+    canary_share : float
+        Share of the requests that the candidate answers in the canary, above 0 and below 1.
+    error_max : float
+        Largest chance, over all days of a stage, to promote a candidate that is just not good
+        enough; and to abort one that is just not bad enough.
+    shadow, canary : StageRules
+        The rules of each stage.
+    """
 
     canary_share: Annotated[float, _number("a share above 0 and below 1", gt=0, lt=1)]
     error_max: Annotated[float, _number("a share from 0.001 to 0.2", ge=0.001, le=0.2)]
@@ -190,7 +314,13 @@ class RolloutRules(Resampling):
 
 
 class AlertSeverity(_Section):
-    """Who is disturbed by each kind of alert: page now, ticket today, or only shown."""
+    """Who is disturbed by each kind of alert: page now, ticket today, or only shown.
+
+    Attributes
+    ----------
+    contract, performance, state, prediction_drift, feature_drift : {"page", "ticket", "diagnosis"}
+        The severity of that kind.
+    """
 
     contract: Severity
     performance: Severity
@@ -200,7 +330,57 @@ class AlertSeverity(_Section):
 
 
 class AlertRules(IntervalRules):
-    """Thresholds of the monitor: `firstflight.alarm_rates` lists the rule of each and its rates."""
+    """Thresholds of the monitor: `firstflight.alarm_rates` lists the rule of each and its rates.
+
+    Shares are from 0 to 1 and, where nothing else is said, of the rows that are looked at.
+
+    Attributes
+    ----------
+    severity : AlertSeverity
+        Who is disturbed by each kind.
+    null_share_max : float
+        Share of missing values in an input.
+    null_share_factor : float
+        A column that had gaps in the reference may have this many times as many.
+    duplicate_share_max : float
+        Share of requests that repeat the key of another.
+    out_of_contract_share_max : float
+        Share of values outside the bounds of the request contract.
+    unknown_share_max : float
+        Share of categories that the reference does not know.
+    unknown_value_share_max : float
+        Share of unknown values, of a number that takes few values.
+    changed_constant_share_max : float
+        Share of values that changed in a week although they depend on other fields only.
+    daily_rows_factor_max : float
+        Factor between the requests of a day and of its weekday a week before, in both directions.
+    outcome_null_share_max : float
+        Share of missing outcomes on the two newest days that have outcomes.
+    outcome_scale_max : float
+        Factor between an outcome's 5-95% range on these days and its usual one, either way.
+    outcome_shift_max : float, in robust standard deviations
+        Distance of an outcome's median on these days from its usual one.
+    state_missing_share_max : float
+        Share of requests without a value of state, and of answers with state that is too old.
+    state_shift_max : float, in robust standard deviations
+        Distance of a state column's median from that of the reference.
+    shift_vs_previous_max : float, in robust standard deviations
+        Distance of a column's median from that of the week before.
+    shift_vs_previous_columns : dict of str to float, in robust standard deviations
+        The same for single columns, instead of `shift_vs_previous_max`.
+    scale_vs_previous_max : float
+        Factor between a column's 5-95% range and that of the week before, either way.
+    prediction_drift_max, feature_drift_max : float
+        Distance from the reference at which the predictions, or an input, count as drifted.
+    performance_margin : float, in the unit of the loss
+        How much worse than the naive guess live may be.
+    performance_weeks : int, in weeks
+        The last weeks with labels on which this is judged.
+    calibration_max : float, in the unit of the label
+        Largest distance of the mean prediction from the mean label in these weeks.
+    min_labels : int
+        With fewer labels performance is not judged.
+    """
 
     severity: AlertSeverity
     null_share_max: Share
@@ -230,7 +410,16 @@ class AlertRules(IntervalRules):
 
 
 class UseCaseRules(_Section):
-    """All decisions about one use case."""
+    """All decisions about one use case.
+
+    Attributes
+    ----------
+    metric : {"log_loss", "mae"}
+        The loss that gate, rollout and monitor count.
+    gate : GateRules
+    rollout : RolloutRules
+    alerts : AlertRules
+    """
 
     metric: Annotated[Metric, Field(description='"log_loss" or "mae"')]
     gate: GateRules
@@ -256,7 +445,21 @@ class UseCaseRules(_Section):
 
 
 class Process(_Section):
-    """The whole of ``process.toml``."""
+    """The whole of ``process.toml``.
+
+    Attributes
+    ----------
+    owners : dict of str to str
+        The team behind each role.
+    state : StateRules
+    service : ServiceRules
+    retention : Retention
+    permissions : Permissions
+        Every role in it is one of `owners`.
+    waiver : WaiverRules
+    usecases : dict of str to UseCaseRules
+        By name.
+    """
 
     owners: Annotated[dict[str, Text], Field(description="a table of role = team", min_length=1)]
     state: StateRules
@@ -290,6 +493,15 @@ class Process(_Section):
     def usecase(self, name: str) -> UseCaseRules:
         """Return the decisions about one use case.
 
+        Parameters
+        ----------
+        name : str
+            The use case.
+
+        Returns
+        -------
+        UseCaseRules
+
         Raises
         ------
         ProcessError
@@ -305,7 +517,25 @@ class Process(_Section):
 
 
 def digest(rules: BaseModel) -> str:
-    """Return 12 hex digits that name a set of rules, so that a verdict can say what judged it."""
+    """Return 12 hex digits that name a set of rules, so that a verdict can say what judged it.
+
+    Parameters
+    ----------
+    rules : BaseModel
+        A part of the decisions, such as ``process.usecase(name).gate``.
+
+    Returns
+    -------
+    str
+        Equal rules give equal digits; another value of any key gives others.
+
+    Examples
+    --------
+    >>> digest(StateRules(max_age_days=2)) == digest(StateRules(max_age_days=2))
+    True
+    >>> digest(StateRules(max_age_days=2)) == digest(StateRules(max_age_days=3))
+    False
+    """
     return hashlib.sha256(rules.model_dump_json().encode()).hexdigest()[:12]
 
 
@@ -326,8 +556,8 @@ def load(path: Path | None = None) -> Process:
     Raises
     ------
     ProcessError
-        The file is missing, is not TOML, or lacks a decision or holds a wrong one: one sentence
-        with the file, the dotted key, what was found and what is allowed.
+        The file is missing, is not TOML, lacks a decision, or holds a wrong or an unknown one: one
+        sentence with the file, the dotted key, what was found and what is allowed.
     """
     if path is None:
         team = workspace.current().process_file

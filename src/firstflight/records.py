@@ -23,18 +23,43 @@ DIGITS = 6
 
 
 def folder(usecase: str, kind: str) -> Path:
-    """Return where the records of one kind are kept; it need not exist."""
+    """Return where the records of one kind are kept; it need not exist.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    kind : str
+        Which records: ``"deployments"``, ``"verdicts"``, ``"decisions"``, ``"frozen"`` or
+        ``"proofs"``.
+
+    Returns
+    -------
+    Path
+        A folder of the workspace.
+    """
     return workspace.current().records / usecase / kind
 
 
 def usecases() -> list[str]:
-    """Return the use cases that have any record, by name."""
+    """Return the names of the use cases that have any record, in the order of the alphabet."""
     root = workspace.current().records
     return sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
 
 
 def numbers(usecase: str, kind: str) -> list[int]:
-    """Return the numbers of the entries, oldest first."""
+    """Return the numbers of the entries, oldest first.
+
+    Parameters
+    ----------
+    usecase, kind : str
+        Whose records, and which (see `folder`).
+
+    Returns
+    -------
+    list of int
+        Those of the files that are there: a number is absent if its file was lost.
+    """
     try:
         names = os.listdir(folder(usecase, kind))
     except FileNotFoundError:
@@ -45,7 +70,18 @@ def numbers(usecase: str, kind: str) -> list[int]:
 
 
 def following(usecase: str, kind: str) -> int:
-    """Return the number that the next entry will get; hold the workspace's lock until it has."""
+    """Return the number that the next entry will get; hold the workspace's lock until it has.
+
+    Parameters
+    ----------
+    usecase, kind : str
+        Whose records, and which (see `folder`).
+
+    Returns
+    -------
+    int
+        One more than the newest number; 1 if there is no entry.
+    """
     return (numbers(usecase, kind) or [0])[-1] + 1
 
 
@@ -55,17 +91,24 @@ def append(usecase: str, kind: str, entry: BaseModel) -> int:
     Parameters
     ----------
     usecase, kind : str
-        Whose records, and which: ``"deployments"``, ``"verdicts"``, ``"decisions"``, ``"proofs"``.
+        Whose records, and which (see `folder`).
     entry : BaseModel
         Its JSON is what is kept.
+
+    Returns
+    -------
+    int
+        The number of the new entry.
 
     Raises
     ------
     RecordError
-        If the number is taken: somebody wrote without the workspace's lock. Or if it holds text
-        that is none, such as half a letter. Nothing is written.
+        If the number is taken, because somebody wrote without the workspace's lock; or if the entry
+        holds text that is not Unicode, such as half a letter. Nothing is written then.
     StorageError
         If the disk does not take it.
+    BusyError
+        If another command keeps changing the workspace.
     """
     with locks.writing(f"write {kind}"):
         number = following(usecase, kind)
@@ -115,10 +158,25 @@ def _write_once(path: Path, text: str) -> None:
 def read(usecase: str, kind: str, number: int, model: type[Record]) -> Record:
     """Return one entry.
 
+    Parameters
+    ----------
+    usecase, kind : str
+        Whose records, and which (see `folder`).
+    number : int
+        Of the entry, from 1.
+    model : type of BaseModel
+        What the entry is read as.
+
+    Returns
+    -------
+    BaseModel
+        An object of `model`.
+
     Raises
     ------
     RecordError
-        If it is not there or is not what was written.
+        If it is not there, cannot be read, is not what `model` asks for, or says that it has
+        another number.
     """
     path = folder(usecase, kind) / f"{number:0{DIGITS}d}.json"
     try:
@@ -141,6 +199,18 @@ def read(usecase: str, kind: str, number: int, model: type[Record]) -> Record:
 def all_of(usecase: str, kind: str, model: type[Record]) -> list[Record]:
     """Return every entry, oldest first.
 
+    Parameters
+    ----------
+    usecase, kind : str
+        Whose records, and which (see `folder`).
+    model : type of BaseModel
+        What the entries are read as.
+
+    Returns
+    -------
+    list of BaseModel
+        Objects of `model`.
+
     Raises
     ------
     RecordError
@@ -156,6 +226,24 @@ def all_of(usecase: str, kind: str, model: type[Record]) -> list[Record]:
 
 
 def newest(usecase: str, kind: str, model: type[Record]) -> Record | None:
-    """Return the last entry, or None if there is none. Errors as in `read`."""
+    """Return the last entry, or None if there is none.
+
+    Parameters
+    ----------
+    usecase, kind : str
+        Whose records, and which (see `folder`).
+    model : type of BaseModel
+        What the entry is read as.
+
+    Returns
+    -------
+    BaseModel or None
+        An object of `model`.
+
+    Raises
+    ------
+    RecordError
+        As in `read`. The entries before the last one are not looked at.
+    """
     found = numbers(usecase, kind)
     return read(usecase, kind, found[-1], model) if found else None

@@ -38,7 +38,18 @@ def client() -> MlflowClient:
 
 
 def experiment(name: str) -> str:
-    """Return the id of an experiment, made with its files inside the workspace if it is new."""
+    """Return the id of an MLflow experiment, and make it if there is none of this name.
+
+    Parameters
+    ----------
+    name : str
+        Such as the name of a use case. The files of a new experiment lie inside the workspace.
+
+    Returns
+    -------
+    str
+        Its id.
+    """
     found = client().get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
@@ -52,7 +63,8 @@ def create() -> None:
     Raises
     ------
     RegistryError
-        If there was one before: this workspace has records or model files.
+        If there is one that is damaged, or there was one and it is gone: this workspace has records
+        or model files.
     """
     path = workspace.current().database
     with locks.writing("make the registry"):
@@ -110,7 +122,28 @@ def register(fitted: Fitted, *, metrics: Mapping[str, float] | None = None) -> s
 
 
 def find(usecase: UseCase, *, snapshot: str, recipe: str, feature_version: int) -> str | None:
-    """Return the oldest version made of this snapshot by this recipe and today's feature code."""
+    """Return the oldest version made of this snapshot by this recipe and today's feature code.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    snapshot : str
+        Digest of the snapshot: 16 hex digits.
+    recipe : str
+        Name of the recipe.
+    feature_version : int
+        One that the use case has; its code must be the code that the version was made with.
+
+    Returns
+    -------
+    str or None
+        The version; None if there is none.
+
+    Raises
+    ------
+    RegistryError
+        If there is a registry and it is damaged.
+    """
     wanted = {
         "snapshot": snapshot,
         "recipe": recipe,
@@ -199,7 +232,8 @@ def _temporary_files_inside() -> Iterator[None]:
 def end_dead_runs() -> None:
     """End the runs that a killed registration left open, and remove what became no version.
 
-    Only whoever holds the workspace's lock registers, so an open run of this path has nobody.
+    A process registers only while it holds the workspace's lock. So whoever holds the lock knows
+    that a registration's open run belongs to a process that is gone.
     """
     if not exists() or not database.open_runs():
         return
@@ -226,20 +260,64 @@ def _discard(run_id: str) -> None:
 
 
 def aliases(usecase: str) -> dict[str, str]:
-    """Return the aliases that MLflow shows; they follow the history and decide nothing."""
+    """Return the aliases that MLflow shows; they follow the history and decide nothing.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    dict of str to str
+        Version per alias; empty if no version is registered.
+
+    Raises
+    ------
+    RegistryError
+        If there is no registry, or it is damaged.
+    """
     model = _model(usecase)
     found = model.aliases if model is not None else {}
     return {name: str(version) for name, version in sorted(found.items())}
 
 
 def mirrored(usecase: str) -> int:
-    """Return the number of the entry of the history that MLflow's aliases follow; 0 for none."""
+    """Return the number of the entry of the history that MLflow's aliases follow; 0 for none.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    int
+        From 1; 0 if they follow none.
+
+    Raises
+    ------
+    RegistryError
+        If there is no registry, or it is damaged.
+    """
     return database.followed(usecase, history.KIND)
 
 
 @contextlib.contextmanager
 def following(usecase: str) -> Iterator[None]:
-    """Let MLflow follow what is written: what goes wrong here does not undo it, and is said."""
+    """Let MLflow follow what is written: an error here does not undo it, and is logged.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name, for the warning.
+
+    Yields
+    ------
+    None
+        The block brings MLflow up to date. An error in it ends the block, is logged as a warning
+        and goes no further.
+    """
     try:
         yield
     except Exception as error:
@@ -253,7 +331,26 @@ def following(usecase: str) -> Iterator[None]:
 
 
 def mirror(usecase: str, releases: Mapping[str, str], *, mode: str, share: float, n: int) -> None:
-    """Let MLflow's aliases and tags follow an entry of the history; its number is written last."""
+    """Let MLflow's aliases and tags follow an entry of the history; its number is written last.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    releases : mapping of str to str
+        Version per alias, as the entry says. The history's aliases that it lacks are removed.
+    mode : {"off", "shadow", "canary"}
+        The rollout after the entry.
+    share : float
+        Share of the traffic, from 0 to 1, that the candidate answers.
+    n : int
+        Number of the entry.
+
+    Raises
+    ------
+    RegistryError
+        If there is no registry, or it is damaged.
+    """
     c, now = client(), aliases(usecase)
     for name in sorted({*now, *history.ALIASES}):
         wanted = releases.get(name)
@@ -278,16 +375,40 @@ def _model(usecase: str) -> RegisteredModel | None:
 def resolve(usecase: str, name: str) -> str:
     """Return the version that an alias or a version number names.
 
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    name : str
+        An alias of the history (``"live"``, ``"candidate"``, ``"previous"``) or a version number.
+
+    Returns
+    -------
+    str
+        The version number.
+
     Raises
     ------
     RegistryError
-        If there is none.
+        If there is no such version, or no registry.
     """
     return str(_version(usecase, history.serving(usecase).releases.get(name, name)).version)
 
 
 def tags(usecase: str, version: str) -> dict[str, str]:
     """Return the tags of a version: its lineage and, for people, its newest verdict and waiver.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    version : str
+        A version number, not an alias.
+
+    Returns
+    -------
+    dict of str to str
+        Value per tag.
 
     Raises
     ------
@@ -311,7 +432,26 @@ def _version(usecase: str, version: str) -> ModelVersion:
 
 
 def run_of(usecase: str, version: str) -> str:
-    """Return the id of the MLflow run that made a version."""
+    """Return the id of the MLflow run that made a version.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    version : str
+        A version number, not an alias.
+
+    Returns
+    -------
+    str
+        The id.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version, or no registry; or if the version has no run, because it was
+        not registered by this library.
+    """
     run_id = _version(usecase, version).run_id
     if not run_id:
         raise RegistryError(
@@ -321,7 +461,22 @@ def run_of(usecase: str, version: str) -> str:
 
 
 def set_tags(usecase: str, version: str, new: Mapping[str, str | None]) -> None:
-    """Write tags on a version; None removes one."""
+    """Write tags on a version; None removes one.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    version : str
+        A version number, not an alias.
+    new : mapping of str to str or None
+        Value per tag. Tags that it does not name stay as they are.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version, or no registry.
+    """
     found = tags(usecase, version)
     for key, value in sorted(new.items()):
         if value is None and key in found:
@@ -331,7 +486,23 @@ def set_tags(usecase: str, version: str, new: Mapping[str, str | None]) -> None:
 
 
 def versions(usecase: str) -> list[str]:
-    """Return the registered versions, oldest first; none where there is no registry yet."""
+    """Return the registered versions, oldest first; none where there is no registry yet.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    list of str
+        Version numbers.
+
+    Raises
+    ------
+    RegistryError
+        If there is a registry and it is damaged.
+    """
     if not workspace.current().database.exists():
         return []
     require()
@@ -345,7 +516,28 @@ def versions(usecase: str) -> list[str]:
 
 
 def load(usecase: str, name: str) -> Release:
-    """Load and verify the release that a version number or an alias names."""
+    """Load and verify the release that a version number or an alias names.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    name : str
+        As for `resolve`.
+
+    Returns
+    -------
+    Release
+        With its version.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version, or no registry.
+    ReleaseError
+        If it is not exactly what was saved, or this code cannot serve it (see
+        `firstflight.release.load`).
+    """
     version = resolve(usecase, name)
     digest = tags(usecase, version)["release_digest"]
     return release.load(f"models:/{usecase}/{version}", digest=digest, version=version)

@@ -45,8 +45,9 @@ class Release:
     ----------
     usecase : UseCase
     version : str or None
-        Version in the registry.
+        Version in the registry; None if it was loaded without one.
     estimator : sklearn estimator
+        Fitted.
     about : dict
         ``release.json``: recipe, feature version, code digest, snapshot, training days,
         environment, contract.
@@ -55,7 +56,7 @@ class Release:
     golden : dict
         Frozen requests with their state and the answers this release gave when it was made.
     digest : str
-        Digest of all its files (16 hex digits).
+        Digest of all its files (16 hex digits), see `folder_digest`.
     matrix : callable or None
         The pipeline before its last step, translated to arrays (`firstflight.arrays`); None if it
         could not be, or did not give the same answers.
@@ -79,22 +80,53 @@ class Release:
         return int(self.about["feature_version"])
 
     def features(self, requests: pd.DataFrame, states: States) -> pd.DataFrame:
-        """Return the features of these requests, computed by this release's feature version."""
-        return self.usecase.features[self.feature_version].build(requests, states.lookup)
-
-    def predict(self, requests: pd.DataFrame, states: States) -> np.ndarray:
-        """Return one prediction a request, shape (n_requests,)."""
-        return predict(self.usecase, self.estimator, self.features(requests, states))
-
-    def answer(self, columns: Mapping[str, np.ndarray], states: Met) -> np.ndarray:
-        """Return one prediction a request, shape (n_requests,), from arrays: what a server needs.
+        """Return the features of these requests, computed by this release's feature version.
 
         Parameters
         ----------
-        columns : mapping of str to ndarray, shape (n_requests,)
+        requests : DataFrame of shape (n_requests, n_fields)
+            The fields of the use case's request contract.
+        states : States
+            The states at hand; the feature version looks up what each request gets.
+
+        Returns
+        -------
+        DataFrame of shape (n_requests, n_features)
+            With the index of `requests`; state is missing where there is none.
+        """
+        return self.usecase.features[self.feature_version].build(requests, states.lookup)
+
+    def predict(self, requests: pd.DataFrame, states: States) -> np.ndarray:
+        """Return one prediction a request, by the estimator's own pipeline.
+
+        Parameters
+        ----------
+        requests : DataFrame of shape (n_requests, n_fields)
+            The fields of the use case's request contract.
+        states : States
+            The states at hand.
+
+        Returns
+        -------
+        ndarray of shape (n_requests,)
+            In the use case's unit, rounded to 12 digits after the point.
+        """
+        return predict(self.usecase, self.estimator, self.features(requests, states))
+
+    def answer(self, columns: Mapping[str, np.ndarray], states: Met) -> np.ndarray:
+        """Return one prediction a request, from arrays: what a server needs.
+
+        Parameters
+        ----------
+        columns : mapping of str to ndarray of shape (n_requests,)
             The request's fields, as `firstflight.usecase.columns` makes them.
         states : Met
             The states these requests met, ``states.met(columns["date"])``.
+
+        Returns
+        -------
+        ndarray of shape (n_requests,)
+            In the use case's unit, rounded to 12 digits after the point.
         """
         features = self.usecase.features[self.feature_version].build(columns, states.lookup)
         if self.matrix is None:
@@ -114,6 +146,16 @@ def folder_digest(folder: Path) -> str:
     """Return one digest of every file below a folder and its relative name (16 hex digits).
 
     ``registered_model_meta`` is left out: MLflow writes it when a registered version is read.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    str
+        The digest. It depends on the files' names and contents only.
     """
     whole = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
@@ -126,6 +168,11 @@ def folder_digest(folder: Path) -> str:
 
 def log(fitted: Fitted) -> tuple[str, str]:
     """Save the fitted model as a release in the active MLflow run.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        What `firstflight.train.fit` returned.
 
     Returns
     -------
@@ -201,7 +248,24 @@ def _golden(fitted: Fitted, predictions: np.ndarray) -> dict:
 
 
 def as_json_rows(requests: pd.DataFrame) -> list[dict]:
-    """Return request rows as JSON-able dicts: dates as text, missing values as None."""
+    """Return request rows as dicts that JSON can hold: dates as text, missing values as None.
+
+    Parameters
+    ----------
+    requests : DataFrame of shape (n_requests, n_fields)
+        With a column ``date``.
+
+    Returns
+    -------
+    list of dict
+        One per row, in their order.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"date": pd.to_datetime(["2013-07-14"]), "temp": [float("nan")]})
+    >>> as_json_rows(rows)
+    [{'date': '2013-07-14', 'temp': None}]
+    """
     rows = requests.assign(date=pd.to_datetime(requests["date"]).dt.strftime("%Y-%m-%d"))
     rows = rows.astype(object).where(rows.notna(), None)
     return rows.to_dict(orient="records")
@@ -221,13 +285,22 @@ def load(uri: str, *, digest: str | None = None, version: str | None = None) -> 
     uri : str
         An MLflow model address.
     digest : str, optional
-        What its files must add up to.
+        The digest that its files must have (see `folder_digest`). Without it they may be any.
+    version : str, optional
+        The version in the registry, for the release to name in its answers.
+
+    Returns
+    -------
+    Release
+        Ready to answer.
 
     Raises
     ------
     ReleaseError
-        If a file changed, a type is not on the allow-list, the environment or the feature code
-        is another one, or a frozen request gets another answer.
+        If its files cannot be read or have another digest, a type is not on the allow-list, the
+        environment or the feature code is another one, or a frozen request gets another answer.
+    FirstFlightError
+        If it is of a use case that this code does not have.
     """
     import skops.io
 
@@ -273,9 +346,19 @@ def load(uri: str, *, digest: str | None = None, version: str | None = None) -> 
 def with_arrays(release: Release) -> Release:
     """Return the release with its pipeline translated to arrays, if that changes no answer.
 
-    The translation is asked for every reference row, together and (the first hundred) alone, and
-    the frozen requests go the whole way from their fields. Any other answer, by 1e-12 or more, or
-    any error, and the release goes on with its own pipeline and says so.
+    The translation answers every reference row, all together and the first hundred alone, and the
+    frozen requests, which go the whole way from their fields. If any answer is off by 1e-12 or
+    more, or there is any error, the release goes on with its own pipeline and says so.
+
+    Parameters
+    ----------
+    release : Release
+        One that has no translation yet.
+
+    Returns
+    -------
+    Release
+        The same one with ``matrix`` and ``path`` set; ``matrix`` is None if it keeps its pipeline.
     """
     parts = arrays.split(release.estimator)
     if parts is None:
@@ -315,7 +398,20 @@ def _worst_difference(release: Release) -> float:
 
 
 def check_environment(uri: str, about: dict) -> None:
-    """Refuse a release that was saved under other library versions."""
+    """Refuse a release that was saved under other library versions.
+
+    Parameters
+    ----------
+    uri : str
+        The address of the release, for the sentence.
+    about : dict
+        Its ``release.json``.
+
+    Raises
+    ------
+    ReleaseError
+        If the version of Python, or of one of the libraries in `PINNED`, is another one here.
+    """
     here = environment()
     for name, wanted in about["environment"].items():
         if here.get(name) != wanted:
@@ -326,7 +422,22 @@ def check_environment(uri: str, about: dict) -> None:
 
 
 def check_code(uri: str, about: dict, case: UseCase) -> None:
-    """Refuse a release whose feature code is not the code that runs here."""
+    """Refuse a release whose feature code is not the code that runs here.
+
+    Parameters
+    ----------
+    uri : str
+        The address of the release, for the sentence.
+    about : dict
+        Its ``release.json``.
+    case : UseCase
+        The use case of the release.
+
+    Raises
+    ------
+    ReleaseError
+        If the use case does not have the feature version any more, or its code was changed.
+    """
     version = about["feature_version"]
     if version not in case.features:
         raise ReleaseError(
@@ -344,7 +455,20 @@ def check_code(uri: str, about: dict, case: UseCase) -> None:
 
 
 def check_golden(uri: str, release: Release) -> None:
-    """Refuse a release that does not repeat its frozen answers exactly."""
+    """Refuse a release that does not repeat its frozen answers.
+
+    Parameters
+    ----------
+    uri : str
+        The address of the release, for the sentence.
+    release : Release
+        Loaded.
+
+    Raises
+    ------
+    ReleaseError
+        If an answer is off by more than 1e-12, the last digit that predictions are rounded to.
+    """
     rows = pd.DataFrame(release.golden["requests"])
     rows["date"] = pd.to_datetime(rows["date"]).astype("datetime64[s]")
     frozen = release.golden["state"]

@@ -41,7 +41,7 @@ class Expired:
     size : int
         Bytes that go.
     lines : int
-        Lines that go; 0 where all of it does.
+        Lines that go from a prediction log; 0 where the whole file or folder goes.
     """
 
     kind: Kind
@@ -60,15 +60,20 @@ class _Needs:
 
 
 def expired(names: Iterable[str] = usecases.USECASES) -> list[Expired]:
-    """Return what is kept longer than the process says, and changes nothing.
+    """Return what is kept longer than the process says, and change nothing.
 
     Ages are counted from today or, if that is earlier, from the newest day that the workspace holds
     of a kind: a clock that is far ahead, or a pipeline that stood still, makes nothing old.
 
     Parameters
     ----------
-    names : iterable of str
+    names : iterable of str, default `firstflight.usecase.USECASES`
         The use cases.
+
+    Returns
+    -------
+    list of Expired
+        Of a prediction log, only files that nobody writes to any more.
 
     Raises
     ------
@@ -89,11 +94,23 @@ def expired(names: Iterable[str] = usecases.USECASES) -> list[Expired]:
 def clean(names: Iterable[str] = usecases.USECASES) -> list[Expired]:
     """Remove what `expired` names, and return it. A kill leaves each of them whole or gone.
 
-    A prediction log that is still written to is put aside first, and loses its old lines the next
-    time, when nobody has it open.
+    A file of a prediction log that may still be written to is only put aside if it has old lines;
+    it loses them the next time, when nobody has it open.
+
+    Parameters
+    ----------
+    names : iterable of str, default `firstflight.usecase.USECASES`
+        The use cases.
+
+    Returns
+    -------
+    list of Expired
+        What was removed.
 
     Raises
     ------
+    RegistryError, RecordError, ClockError, SnapshotError
+        As `expired` raises them; nothing was removed then.
     StorageError
         If something cannot be removed; the rest may be gone.
     BusyError

@@ -48,8 +48,9 @@ class Proof(BaseModel):
         Answers exactly equal to the ones the release gave when it was live.
     by_release : int
         Answers that name the restored release.
-    seconds : float
-        From the switch until the service says that it holds the restored release as live.
+    seconds : float, in seconds
+        From the beginning of the proof, which right after a switch is the switch, until the service
+        says that it holds the restored release as live.
     problem : str
         Why nothing could be compared; empty if it could.
     """
@@ -74,6 +75,7 @@ class Frozen(BaseModel):
     Attributes
     ----------
     version : str
+        Of the release.
     requests : list of dict
         The request's fields, as JSON.
     answers : list of float
@@ -88,7 +90,19 @@ class Frozen(BaseModel):
 
     @classmethod
     def of(cls, version: str, rows: pd.DataFrame) -> Frozen:
-        """Return the record of what `frozen_requests` found."""
+        """Return the record of what `frozen_requests` found.
+
+        Parameters
+        ----------
+        version : str
+            Of the release.
+        rows : DataFrame of shape (n_requests, n_columns)
+            What `frozen_requests` returned; may be empty.
+
+        Returns
+        -------
+        Frozen
+        """
         if rows.empty:
             return cls(version=version, requests=[], answers=[])
         requests = as_json_rows(rows.drop(columns=[c for c in NOT_ASKED if c in rows]))
@@ -100,7 +114,15 @@ class Frozen(BaseModel):
 
 
 class Proven(BaseModel):
-    """The proof of one rollback, by the number of its entry in the history."""
+    """The proof of one rollback, by the number of its entry in the history.
+
+    Attributes
+    ----------
+    entry : int
+        That number.
+    proof : Proof
+        What was shown, whether it succeeded or not.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -113,11 +135,14 @@ class Rollback(BaseModel):
 
     Attributes
     ----------
+    usecase : str
+        Its name.
     left, restored : str
         The version that was live, and the one that is.
     forced : bool
         Whether it was done against a failed preflight.
     preflight : tuple of Answer
+        What was found before the switch.
     proof : Proof or None
         None without a service to ask.
     entry : int
@@ -141,9 +166,22 @@ class Rollback(BaseModel):
 def frozen_requests(usecase: UseCase, version: str, today: dt.date) -> pd.DataFrame:
     """Return requests that a release answered as live, with its answers.
 
-    They are spread over the last seven days on which it served with the state of the day. Answers
-    without state are none to go back to, and an answer with older state would be another one today,
-    if the day's state was published after it.
+    They are spread over the seven days up to the last one on which it served with the state of the
+    day. Other answers would prove nothing: one that was given without state, or with older state,
+    would be another one today, if the day's state was published after it.
+
+    Parameters
+    ----------
+    usecase : UseCase
+    version : str
+        Of the release.
+    today : date
+        The last day to look at; the first is `FROZEN_DAYS` days before.
+
+    Returns
+    -------
+    DataFrame of shape (n_requests, n_columns)
+        Rows of `firstflight.predictions.read`, at most `N_PROOF`; empty if there are none.
     """
     rows = predictions.read(usecase, today - dt.timedelta(days=FROZEN_DAYS), today)
     served = (rows["version"] == version) & (rows["role"] == "live") & (rows["state_age_days"] == 0)
@@ -164,10 +202,25 @@ def prove(
 
     Parameters
     ----------
-    frozen : DataFrame
-        Of `frozen_requests`.
-    timeout : float
-        Seconds that the service has to take the release.
+    url : str
+        Address of the service.
+    usecase : UseCase
+    version : str
+        The restored version, which must give every answer.
+    frozen : DataFrame of shape (n_requests, n_columns)
+        Of `frozen_requests`, or a `Frozen.table`.
+    timeout : float, default 30
+        Seconds that the service has to take the release, and for each call to it.
+
+    Returns
+    -------
+    Proof
+        Its ``problem`` says why nothing could be compared.
+
+    Raises
+    ------
+    httpx.InvalidURL
+        If `url` cannot be read as an address.
     """
     n, begun = len(frozen), time.perf_counter()
     patience = Retrying(
@@ -231,17 +284,29 @@ def rollback(
     reason, by : str
         Why, and which role; the process says who may.
     url : str, optional
-        The service to prove it on. Without one the switch is done and not proven.
-    force : bool
-        Switch although the preflight failed; recorded with what failed.
+        Address of the service to prove it on. Without one the switch is done and not proven.
+    force : bool, default False
+        Switch also if the preflight fails; it is recorded with what failed. The role needs the
+        permission ``force_rollback`` too.
+
+    Returns
+    -------
+    Rollback
+        What was done. Whether it is proven is for its ``proof`` to say: a proof that fails raises
+        no error.
 
     Raises
     ------
     RollbackRefused
-        If there is no reason or no previous release, or the preflight fails. Nothing is changed
-        then.
+        If there is no reason, no live or no previous release, or the preflight fails and `force` is
+        false. Nothing is changed then.
     PermissionRefused
         If the role may not.
+    RegistryError
+        If the registry does not hold the previous release or cannot be read, or the reason has over
+        2,000 characters.
+    ClockError
+        If today is before the day of the last change.
     """
     deployments.allow("rollback", by)
     if force:
@@ -264,14 +329,19 @@ def prove_again(usecase: UseCase, *, url: str, by: str) -> Rollback:
     ----------
     usecase : UseCase
     url : str
-        The service to prove it on.
+        Address of the service to prove it on.
     by : str
         The role; ``permissions.rollback`` says who may.
+
+    Returns
+    -------
+    Rollback
+        The one that was done before, with the new proof.
 
     Raises
     ------
     RollbackRefused
-        If the last change is no rollback.
+        If the last change of what serves is no rollback.
     PermissionRefused
         If the role may not.
     """
@@ -288,7 +358,24 @@ def prove_again(usecase: UseCase, *, url: str, by: str) -> Rollback:
 
 
 def unproven(usecase: str) -> history.Deployment | None:
-    """Return the last change if it is a rollback without a proof that succeeded, else None."""
+    """Return the last change if it is a rollback without a proof that succeeded, else None.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    history.Deployment or None
+        The entry of the rollback. A waiver changes nothing that serves, so one that was written
+        after the rollback is not the last change.
+
+    Raises
+    ------
+    RecordError
+        If an entry of the history, or a proof, is missing or damaged.
+    """
     entry = _last(usecase)
     if entry is None or entry.action != "rollback":
         return None
@@ -310,7 +397,7 @@ def _proven(
 ) -> Rollback:
     """Prove a rollback that is done, if there is a service to ask, and write the proof down.
 
-    The lock is held: another command that switched meanwhile would spoil it.
+    The lock is held: another command that switches in the meantime would spoil the proof.
     """
     proof = None
     if url is not None:

@@ -36,6 +36,8 @@ class Decision(BaseModel):
         and the stage has had all its days. ``waiting``: neither yet.
     reason : str
         One sentence.
+    mode : {"shadow", "canary"}
+        The stage that was judged.
     interval : Interval or None
         Mean loss of the candidate minus that of live; None where there is not enough to tell. From
         ``min_days`` on it may be read on every day (a repeated confidence interval).
@@ -48,7 +50,8 @@ class Decision(BaseModel):
     n_days : int
         Days with such rows in both releases.
     coverage : float
-        Share of the due predictions that can be compared, from 0 to 1.
+        Share of the due predictions that can be compared, from 0 to 1: in the shadow of live's, in
+        the canary of those of the release that has the smaller share.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,12 +115,19 @@ def decide(
     key : sequence of str
         Columns that name a request.
     due : date, optional
-        The last day whose labels should have come. Later rows do not count, nor against coverage.
+        The last day whose labels should have come. Later rows do not count, and do not lower the
+        coverage. Without it every row is due.
+
+    Returns
+    -------
+    Decision
+        What to do, what was shown, and on how much.
 
     Raises
     ------
     RolloutError
-        The rows are not what is described above, or a version has none.
+        The rows are not what is described above, a version has none, the two versions are the same,
+        the mode is unknown, or a loss cannot be computed.
     """
     if mode not in get_args(Mode):
         raise RolloutError(f'The rollout mode "{mode}" is unknown; use "shadow" or "canary".')

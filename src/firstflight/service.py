@@ -48,7 +48,30 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def too_far(name: str, rows: list[int], most: int, many: bool) -> ValidationError:
-    """Return the refusal of requests for a day far from the clock's today."""
+    """Return the refusal of requests for a day far from the clock's today.
+
+    Parameters
+    ----------
+    name : str
+        The use case, for the title of the error.
+    rows : list of int
+        Positions of these requests in what was sent, from 0.
+    most : int, in days
+        How far a day may be.
+    many : bool
+        Whether a batch was sent: its errors name the position, that of a single request does not.
+
+    Returns
+    -------
+    ValidationError
+        To be raised by the caller; one problem per position.
+
+    Examples
+    --------
+    >>> (problem,) = too_far("flights", [2], 400, many=True).errors()
+    >>> problem["loc"], problem["msg"]
+    (('requests', 2, 'date'), 'Value error, the day is more than 400 days from today')
+    """
     why = f"the day is more than {most} days from today"
     found = [
         {
@@ -68,7 +91,20 @@ def make(name: str) -> Any:
     Parameters
     ----------
     name : str
-        The use case. Nothing is read or written before a worker makes the service's instance.
+        The use case.
+
+    Returns
+    -------
+    bentoml service
+        For ``bentoml serve``. Of the workspace only ``process.toml`` is read here; releases, state
+        and log are opened when a worker makes the service's instance.
+
+    Raises
+    ------
+    FirstFlightError
+        If there is no such use case.
+    ProcessError
+        If ``process.toml`` cannot be read, or lacks a decision.
     """
     rules = process.load().service
     Request = usecases.get(name).request

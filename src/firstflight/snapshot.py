@@ -1,7 +1,8 @@
-"""Drops -> a content-addressed training snapshot: the exact rows that a model was made from.
+"""Training snapshots: the exact rows that a model was made from, each kept under its digest.
 
-A snapshot is a folder named after the digest of its content. The same rows always get the same
-name, another row always gets another one, and a file that was changed afterwards is found out.
+A snapshot is a folder named after the digest of its content. The same rows of the same drops get
+the same name (as long as pyarrow writes the same bytes), other rows get another one, and a file
+that was changed afterwards is found out.
 """
 
 from __future__ import annotations
@@ -35,9 +36,14 @@ class Snapshot:
     digest : str
         Digest of the manifest (16 hex digits), which lists the digest of every file.
     manifest : dict
-        Use case, feature version, first and last day, row counts, the drops read, file digests.
-    requests, labels, state : DataFrame
-        Requests as callers would have made them, the labels known then, the state table.
+        Use case, feature version, first and last day, row counts, file digests, and the digests of
+        the drops of these days.
+    requests : DataFrame
+        Requests as callers would have made them, one a row.
+    labels : DataFrame
+        The use case's key and ``label``, one row for each request whose label is known.
+    state : DataFrame
+        The state table: columns ``date``, ``column``, ``key`` and ``value``.
     """
 
     digest: str
@@ -57,17 +63,25 @@ class Snapshot:
         return dt.date.fromisoformat(self.manifest["end"])
 
     def states(self) -> feature_state.States:
-        """Return the state of every training day."""
+        """Return the state of every training day; a request gets that of its own day or none."""
         return feature_state.States(feature_state.by_date(self.state))
 
     def training_rows(self, usecase: UseCase) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
         """Return features, labels and requests of the labelled rows, aligned.
 
+        Parameters
+        ----------
+        usecase : UseCase
+            The use case that the snapshot is of; its code builds the features.
+
         Returns
         -------
-        features : DataFrame, shape (n_rows, n_features)
-        label : Series, shape (n_rows,)
-        requests : DataFrame, shape (n_rows, n_request_fields)
+        features : DataFrame of shape (n_rows, n_features)
+            As the snapshot's feature version builds them.
+        label : Series of shape (n_rows,)
+            0 or 1, or a value in the unit of the use case.
+        requests : DataFrame of shape (n_rows, n_request_fields)
+            The requests that the features were built from. All three have the same index.
         """
         rows = self.requests.merge(self.labels, on=list(usecase.key), how="inner")
         features = usecase.features[self.manifest["feature_version"]]
@@ -79,7 +93,18 @@ class Snapshot:
 
 
 def folder(digest: str) -> Path:
-    """Return where the snapshot of this digest is kept."""
+    """Return where the snapshot of this digest is kept.
+
+    Parameters
+    ----------
+    digest : str
+        The snapshot's name, 16 hex digits.
+
+    Returns
+    -------
+    Path
+        A folder in the workspace; it need not exist.
+    """
     return workspace.current().snapshots / digest
 
 
@@ -93,22 +118,34 @@ def take(
     Parameters
     ----------
     usecase : UseCase
-        Whose rows.
+        The use case that makes requests, labels and state from the drops.
     drops : Drops
         What is known, as of its today.
     start, end : date
         Local days, both included.
     feature_version : int
-        Whose state is kept with them.
+        The version of the features whose state is kept with the rows; one of `usecase.features`.
+
+    Returns
+    -------
+    Snapshot
+        What was written, read again and verified.
 
     Raises
     ------
     SnapshotError
         If `end` is not before the drops' today: its labels are not known yet.
+    ClockError
+        If `end` is before `start`.
     DropError
-        If a month of these days has not landed.
+        If a month of these days, or of the days that their state is made of, has not landed or is
+        not what was promised.
+    StateError
+        If no outcome of the days that are read for the state is known.
     StorageError
         If the disk does not take it; nothing is left of it then.
+    BusyError
+        If another command holds the workspace for too long.
     """
     if end >= drops.today:
         raise SnapshotError(
@@ -154,10 +191,20 @@ def take(
 def load(digest: str) -> Snapshot:
     """Read a snapshot and verify every byte of it.
 
+    Parameters
+    ----------
+    digest : str
+        The snapshot's name, 16 hex digits.
+
+    Returns
+    -------
+    Snapshot
+        Its manifest and its three tables.
+
     Raises
     ------
     SnapshotError
-        If it is missing, or a file is not the one that the digest names.
+        If it is missing or cannot be read, or a file is not the one that the digest names.
     """
     damage = _damage(digest)
     if damage:

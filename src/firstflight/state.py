@@ -33,10 +33,16 @@ class State(BaseModel):
 
     Attributes
     ----------
-    values : dict
+    usecase : str
+        Name of the use case.
+    feature_version : int
+        The version of the features that computed it.
+    date : date
+        The local day whose requests it is for.
+    values : dict of str to dict of str to float
         ``values[column][key]``: for instance ``values["origin_late_7d"]["JFK"]``.
     digest : str
-        Digest of all the rest; a state that was altered by hand is refused.
+        Digest of all the rest (16 hex digits); a state that was altered by hand is refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,9 +65,18 @@ class States:
     Parameters
     ----------
     by_date : mapping of date to values
-        The states at hand.
-    max_age_days : int
+        The states at hand; ``by_date[day][column][key]`` is a number.
+    max_age_days : int, default=0
         A request of day d gets the newest state of days d - `max_age_days` to d, or none.
+
+    Examples
+    --------
+    >>> monday, tuesday = dt.date(2013, 4, 1), dt.date(2013, 4, 2)
+    >>> states = States({monday: {"origin_late_7d": {"JFK": 0.25}}}, max_age_days=1)
+    >>> states.at(tuesday)
+    (datetime.date(2013, 4, 1), {'origin_late_7d': {'JFK': 0.25}})
+    >>> States(states.by_date).at(tuesday) is None
+    True
     """
 
     def __init__(self, by_date: Mapping[dt.date, Values], max_age_days: int = 0) -> None:
@@ -69,7 +84,19 @@ class States:
         self.max_age_days = max_age_days
 
     def at(self, day: dt.date) -> tuple[dt.date, Values] | None:
-        """Return the date and the values of the state that a request of this day gets, or None."""
+        """Return the date and the values of the state that a request of this day gets, or None.
+
+        Parameters
+        ----------
+        day : date
+            The local day of the request.
+
+        Returns
+        -------
+        tuple of (date, mapping) or None
+            The day of the newest state that is young enough, and its ``values[column][key]``; None
+            if no state is.
+        """
         for age in range(self.max_age_days + 1):
             if day.toordinal() <= age:
                 return None  # before the first day of the calendar there is none
@@ -79,11 +106,17 @@ class States:
         return None
 
     def met(self, dates: np.ndarray) -> Met:
-        """Return the states that requests of these days get, each looked up once.
+        """Return the states that requests of these days get, each day looked up once.
 
         Parameters
         ----------
         dates : ndarray of datetime64[D], shape (n_requests,)
+            The local day of each request.
+
+        Returns
+        -------
+        Met
+            Computes features on arrays, as `firstflight.release.Release.answer` does.
         """
         if len(dates) and (dates == dates[0]).all():  # nearly always: no need to sort
             different, which = dates[:1], np.zeros(len(dates), dtype=int)
@@ -95,7 +128,18 @@ class States:
         return self.by_date.get(day)
 
     def ages(self, dates: pd.Series) -> pd.Series:
-        """Return the age in days of each request's state; missing where there is none."""
+        """Return the age in days of each request's state; missing where there is none.
+
+        Parameters
+        ----------
+        dates : Series of shape (n_requests,)
+            The local day of each request: dates, timestamps, or text such as ``"2013-04-01"``.
+
+        Returns
+        -------
+        Series of float, shape (n_requests,)
+            Whole days, 0 for the state of the request's own day; with the index of `dates`.
+        """
         ages = {}
         for day in pd.to_datetime(dates).unique():
             found = self.at(day.date())
@@ -103,7 +147,24 @@ class States:
         return pd.to_datetime(dates).map(ages).astype(float)
 
     def lookup(self, column: str, dates: pd.Series, keys: pd.Series) -> pd.Series:
-        """Return the state of one column for each request, missing where there is none."""
+        """Return the state of one column for each request, missing where there is none.
+
+        It is a `firstflight.usecase.Lookup` for the columns of a DataFrame.
+
+        Parameters
+        ----------
+        column : str
+            A state column, such as ``"origin_late_7d"``.
+        dates : Series of shape (n_requests,)
+            The local day of each request: dates, timestamps, or text such as ``"2013-04-01"``.
+        keys : Series of str, shape (n_requests,)
+            For each request, the key whose value is wanted, such as its origin.
+
+        Returns
+        -------
+        Series of float, shape (n_requests,)
+            The values in the unit of the column, with the index of `keys`.
+        """
         values = pd.Series(float("nan"), index=keys.index, dtype=float)
         stamps = pd.to_datetime(dates)
         for day, rows in keys.groupby(stamps, sort=False):
@@ -138,6 +199,20 @@ class Met:
         """Return the state of one column for each request, NaN where there is none.
 
         It is a `firstflight.usecase.Lookup` for arrays; the days were looked up before.
+
+        Parameters
+        ----------
+        column : str
+            A state column, such as ``"origin_late_7d"``.
+        dates : ndarray of datetime64[D], shape (n_requests,)
+            Not read: the rows are those that `States.met` was asked about, in the same order.
+        keys : ndarray of str, shape (n_requests,)
+            For each request, the key whose value is wanted, such as its origin.
+
+        Returns
+        -------
+        ndarray of float, shape (n_requests,)
+            The values, in the unit of the column.
         """
         missing = float("nan")
         tables = [{} if found is None else found[1].get(column, {}) for _, found in self.by_day]
@@ -149,7 +224,21 @@ class Met:
 
 
 class Store(States):
-    """The published states of one use case and feature version, read from the workspace."""
+    """The published states of one use case and feature version, read from the workspace.
+
+    What was read is kept in memory, and a file that has changed is read again. Each look-up raises
+    a `StateError` if the file of a day that it meets cannot be read, is no feature state, or was
+    altered after it was published.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    feature_version : int
+        The version of the features.
+    max_age_days : int
+        As in `States`.
+    """
 
     def __init__(self, usecase: str, feature_version: int, max_age_days: int) -> None:
         super().__init__({}, max_age_days)
@@ -170,7 +259,22 @@ class Store(States):
 
 
 def state_file(usecase: str, feature_version: int, day: dt.date) -> Path:
-    """Return where the state of this feature version and date is published."""
+    """Return where the state of this feature version and date is published.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    feature_version : int
+        The version of the features.
+    day : date
+        The local day whose requests it is for.
+
+    Returns
+    -------
+    Path
+        A JSON file in the workspace; it need not exist.
+    """
     return workspace.current().state / usecase / f"v{feature_version}" / f"{day}.json"
 
 
@@ -193,7 +297,25 @@ def _read(name: str, mtime_ns: int) -> State:
 
 
 def by_date(table: pd.DataFrame) -> dict[dt.date, dict[str, dict[str, float]]]:
-    """Return a state table (``date``, ``column``, ``key``, ``value``) as values by date."""
+    """Return a state table as values by date.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a value: ``date`` (timestamps at midnight), ``column``, ``key`` and ``value``.
+
+    Returns
+    -------
+    dict of date to dict
+        ``by_date(table)[day][column][key]`` is a value; days, columns and keys are sorted.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2013-04-01")
+    >>> rows = {"date": [day], "column": ["origin_late_7d"], "key": ["JFK"], "value": [0.25]}
+    >>> by_date(pd.DataFrame(rows))
+    {datetime.date(2013, 4, 1): {'origin_late_7d': {'JFK': 0.25}}}
+    """
     states: dict[dt.date, dict[str, dict[str, float]]] = {}
     for (day, column), rows in table.groupby(["date", "column"], sort=True):
         values = dict(zip(rows["key"].astype(str), rows["value"].astype(float), strict=True))
@@ -212,22 +334,32 @@ def publish(
     Parameters
     ----------
     usecase : UseCase
-        Whose state.
+        The use case that computes the state.
     drops : Drops
         What is known, as of its today.
     feature_version : int
-        Whose state of it.
+        The version of the features; one of `usecase.features`.
     start, end : date
         Local days, both included.
+
+    Returns
+    -------
+    list of State
+        One per date, in order; a date for which no value could be computed gets none.
 
     Raises
     ------
     ClockError
         If `end` is after the drops' today.
-    DropError, StateError
-        If the days before hold no data to make state of.
+    DropError
+        If a month of these days, or of the days that their state is made of, has not landed or is
+        not what was promised.
+    StateError
+        If no outcome of the days that are read is known.
     StorageError
         If the disk does not take it; each file is the old or the new one.
+    BusyError
+        If another command holds the workspace for too long.
     """
     table = usecase.features[feature_version].compute_state(drops, start, end)
     published = []
@@ -248,7 +380,24 @@ def publish(
 
 
 def newest(usecase: str, feature_version: int, day: dt.date) -> dt.date | None:
-    """Return the date of the newest state published up to this day, or None."""
+    """Return the date of the newest state published up to this day, or None.
+
+    The files' names tell; no file is opened, and how old the state is does not matter.
+
+    Parameters
+    ----------
+    usecase : str
+        Name of the use case.
+    feature_version : int
+        The version of the features.
+    day : date
+        The last day that counts.
+
+    Returns
+    -------
+    date or None
+        The day of the newest state; None if there is none up to `day`.
+    """
     folder = state_file(usecase, feature_version, day).parent
     dates = [dt.date.fromisoformat(path.stem) for path in folder.glob("????-??-??.json")]
     return max((d for d in dates if d <= day), default=None)

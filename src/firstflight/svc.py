@@ -1,6 +1,7 @@
 """What ``bentoml serve firstflight.svc:svc`` serves: the use case named by FIRSTFLIGHT_USECASE.
 
-Importing this module points every tool at the workspace, and makes its folders.
+If that variable is not set, it is ``flights``. Importing this module points every tool at the
+workspace; the workspace itself is not made here.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Snapshot -> fitted model: a pure function of the snapshot. Nothing is registered here."""
+"""Fit a recipe on a snapshot: the same two give the same model. Nothing is registered here."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ class Fitted:
 
     Attributes
     ----------
+    usecase : UseCase
+        The use case that the recipe and the snapshot are of.
     recipe : str
         Name of the estimator's recipe in the use case.
-    estimator : sklearn estimator
+    estimator : scikit-learn estimator
+        Fitted on `features` and `label`.
     snapshot : Snapshot
-    features : DataFrame, shape (n_rows, n_features)
-    label : Series, shape (n_rows,)
-    requests : DataFrame, shape (n_rows, n_request_fields)
+        Where the rows come from.
+    features : DataFrame of shape (n_rows, n_features)
+        The estimator's inputs.
+    label : Series of shape (n_rows,)
+        0 or 1, or a value in the unit of the use case.
+    requests : DataFrame of shape (n_rows, n_request_fields)
+        The requests that the features were built from.
     """
 
     usecase: UseCase
@@ -38,6 +45,20 @@ class Fitted:
 
 def fit(usecase: UseCase, snapshot: Snapshot, recipe: str) -> Fitted:
     """Fit one of the use case's recipes on a snapshot.
+
+    Parameters
+    ----------
+    usecase : UseCase
+        The use case that the snapshot is of.
+    snapshot : Snapshot
+        The training rows, and the feature version to build from them.
+    recipe : str
+        Name of the recipe, a key of `usecase.recipes`.
+
+    Returns
+    -------
+    Fitted
+        The fitted estimator, with the rows that it was fitted on.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a model must bring to use the path. Nothing else in the package knows its subject."""
+"""What a model must bring to use the path. Only the modules in ``usecases`` know its subject."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Columns = Mapping[str, Any]
 """Columns by name: a DataFrame, or one numpy array each. Features are computed on either."""
 
 Lookup = Callable[[str, Any, Any], Any]
-"""``lookup(column, dates, keys)`` returns the published state of one column, a value per row."""
+"""``lookup(column, dates, keys)`` returns the state of one column, a value per row or NaN."""
 
 StateValues = Mapping[str, Mapping[str, float]]
 """``values[column][key]``: the state of one day."""
@@ -50,9 +50,9 @@ class FeatureSet:
         ``build(requests, lookup)`` returns the features, shape (n_requests, len(columns)): a
         DataFrame for a DataFrame, and a dict of numpy arrays for a mapping of numpy arrays. The
         same function makes training rows and answers single requests.
-    code : tuple of callables
+    code : tuple of callables, optional
         Every function whose change would change a feature; `code_digest` covers them.
-    settings : mapping
+    settings : mapping of str to any, optional
         Every constant whose change would change a feature; `code_digest` covers them too.
     """
 
@@ -176,6 +176,16 @@ class UseCase:
 def get(name: str) -> UseCase:
     """Return the use case of this name.
 
+    Parameters
+    ----------
+    name : str
+        One of `USECASES`; its module is imported now, if it was not before.
+
+    Returns
+    -------
+    UseCase
+        The object ``usecase`` of ``firstflight.usecases.<name>``.
+
     Raises
     ------
     FirstFlightError
@@ -192,8 +202,22 @@ def get(name: str) -> UseCase:
 def predict(usecase: UseCase, estimator: Any, features: pd.DataFrame) -> np.ndarray:
     """Return one number a row: a probability (classification) or a value (regression).
 
-    Rounded to 12 digits: a linear model's last bit depends on how many rows it is asked at once,
+    Rounded to 12 decimals: a linear model's last bit depends on how many rows it is asked at once,
     and equal questions must get equal answers.
+
+    Parameters
+    ----------
+    usecase : UseCase
+        Its `kind` says which answer to ask for.
+    estimator : scikit-learn estimator
+        Fitted; with ``predict_proba`` and two classes for a classification, else with ``predict``.
+    features : DataFrame of shape (n_rows, n_features)
+        The estimator's inputs.
+
+    Returns
+    -------
+    ndarray of float, shape (n_rows,)
+        The probability of the positive class, 0 to 1, or the value in the unit of the use case.
     """
     if usecase.kind == "classification":
         return np.round(np.asarray(estimator.predict_proba(features))[:, 1], 12)
@@ -206,7 +230,9 @@ def table(requests: Columns, features: dict[str, Any]) -> Any:
     Parameters
     ----------
     requests : DataFrame or mapping of str to ndarray
+        The requests, one a row.
     features : dict of str to Series or ndarray, each of shape (n_requests,)
+        The feature columns that were computed from them, by name.
 
     Returns
     -------
@@ -219,7 +245,23 @@ def table(requests: Columns, features: dict[str, Any]) -> Any:
 
 
 def days(dates: Any) -> np.ndarray:
-    """Return dates (a Series, also of text, or an array) as an array of ``datetime64[D]``."""
+    """Return dates as an array of ``datetime64[D]``: whole days, without a time.
+
+    Parameters
+    ----------
+    dates : Series or array_like of shape (n,)
+        Dates, timestamps without a time zone, or text such as ``"2013-07-14"``.
+
+    Returns
+    -------
+    ndarray of datetime64[D], shape (n,)
+        The day of each.
+
+    Examples
+    --------
+    >>> days(["2013-07-14", "2013-07-15"])
+    array(['2013-07-14', '2013-07-15'], dtype='datetime64[D]')
+    """
     if isinstance(dates, np.ndarray) and dates.dtype.kind == "M":
         return dates.astype("datetime64[D]")
     return pd.to_datetime(pd.Series(dates)).to_numpy().astype("datetime64[D]")
@@ -229,6 +271,26 @@ def field_types(request: type[BaseModel]) -> dict[str, str]:
     """Return the numpy type of each field of a request contract.
 
     Whole numbers that may be missing are floats, as in a DataFrame; text is ``object``.
+
+    Parameters
+    ----------
+    request : type of BaseModel
+        The contract.
+
+    Returns
+    -------
+    dict of str to str
+        Field name to ``"datetime64[D]"``, ``"int64"``, ``"float64"`` or ``"object"``.
+
+    Examples
+    --------
+    >>> class Question(BaseModel):
+    ...     day: dt.date
+    ...     origin: str
+    ...     seats: int
+    ...     wind: float | None
+    >>> field_types(Question)
+    {'day': 'datetime64[D]', 'origin': 'object', 'seats': 'int64', 'wind': 'float64'}
     """
     types: dict[str, str] = {}
     for name, spec in request.model_fields.items():
@@ -254,13 +316,32 @@ def columns(types: Mapping[str, str], requests: Sequence[BaseModel]) -> dict[str
         As `field_types` returns them.
     requests : sequence of BaseModel
         Objects of the request contract.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_requests,)
+        One array per field of `types`.
     """
     rows = [request.__dict__ for request in requests]
     return {name: np.array([row[name] for row in rows], dtype=kind) for name, kind in types.items()}
 
 
 def contract_bounds(usecase: UseCase) -> dict[str, tuple[float | None, float | None]]:
-    """Return the numeric bounds that the request contract sets, per field."""
+    """Return the numeric bounds that the request contract sets, per field.
+
+    Bounds that may be reached (``ge`` and ``le``) are seen, others (``gt`` and ``lt``) are not.
+
+    Parameters
+    ----------
+    usecase : UseCase
+        Its `request` is the contract.
+
+    Returns
+    -------
+    dict of str to tuple of (float or None, float or None)
+        The smallest and the largest value that a field may have, in the field's unit; None where
+        that side is open. Fields without a bound are left out.
+    """
     bounds = {}
     for name, spec in usecase.request.model_json_schema()["properties"].items():
         for part in (spec, *spec.get("anyOf", [])):

@@ -1,4 +1,4 @@
-"""One folder holds all state: delete it and everything starts anew.
+"""The workspace: one folder holds all state; delete it and everything starts anew.
 
 What a tool reads from its surroundings is decided here and nowhere else. Variables of MLflow,
 Prefect, BentoML and what they are built on that come from outside do not count: a company's
@@ -115,7 +115,7 @@ class Workspace:
 
     @property
     def clock_file(self) -> Path:
-        """The course's today."""
+        """The day that was set as today; absent where the real date counts."""
         return self.root / "clock.json"
 
     @property
@@ -140,7 +140,7 @@ class Workspace:
 
     @property
     def process_file(self) -> Path:
-        """The team's copy of ``process.toml``; absent until lesson 00 writes it."""
+        """The team's copy of ``process.toml``; absent until somebody (lesson 00) writes it."""
         return self.root / "process.toml"
 
 
@@ -162,7 +162,18 @@ def current() -> Workspace:
 
 
 def settings(ws: Workspace) -> dict[str, str]:
-    """Return the variables that point every tool at a workspace."""
+    """Return the variables that point every tool at a workspace.
+
+    Parameters
+    ----------
+    ws : Workspace
+        The workspace to point at.
+
+    Returns
+    -------
+    dict of str to str
+        Names and values of environment variables.
+    """
     return {
         "FIRSTFLIGHT_HOME": str(ws.root),
         MARK: str(ws.root),
@@ -207,6 +218,11 @@ def isolated(environ: Mapping[str, str], ws: Workspace) -> dict[str, str]:
         The environment to begin with.
     ws : Workspace
         The workspace to point at.
+
+    Returns
+    -------
+    dict of str to str
+        A new environment; `environ` is not changed.
     """
     new = dict(environ)
     if new.get(MARK) != str(ws.root):
@@ -219,6 +235,21 @@ def direct(environ: Mapping[str, str]) -> dict[str, str]:
 
     A proxy that httpx cannot use (SOCKS without its extra package) is left out: httpx would refuse
     every call, those to this machine among them.
+
+    Parameters
+    ----------
+    environ : mapping of str to str
+        The environment to begin with.
+
+    Returns
+    -------
+    dict of str to str
+        A new environment, in which ``no_proxy`` and ``NO_PROXY`` also name this machine.
+
+    Examples
+    --------
+    >>> direct({"NO_PROXY": "example.org"})["NO_PROXY"]
+    'example.org,127.0.0.1,localhost'
     """
     schemes = {"http", "https"}
     if importlib.util.find_spec("socksio"):
@@ -234,14 +265,21 @@ def direct(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def for_child(ws: Workspace | None = None, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a child process that serves a workspace.
+    """Return the environment of a child process that works in a workspace.
+
+    Variables that tell of this process's terminal or test run (`SURROUNDINGS`) are left out.
 
     Parameters
     ----------
     ws : Workspace, optional
         The workspace to point at; the one in use if not given.
     more : mapping of str to str, optional
-        Variables to add.
+        Variables to add; they win over all others.
+
+    Returns
+    -------
+    dict of str to str
+        A new environment; that of this process is not changed.
     """
     new = isolated(os.environ, ws or current())
     return {name: value for name, value in new.items() if name not in SURROUNDINGS} | dict(
@@ -252,13 +290,25 @@ def for_child(ws: Workspace | None = None, more: Mapping[str, str] | None = None
 def configure(workspace: Workspace | None = None) -> Workspace:
     """Point every tool of this process and its children at a workspace; make nothing.
 
-    The variables must be set before the tools are imported: BentoML and Prefect read them once. A
-    workspace that was moved or copied gets its own addresses first (see `firstflight.moves`).
+    The variables must be set before the tools are imported: BentoML and Prefect read them once. In
+    a workspace that was moved or copied its own addresses are written (see `firstflight.moves`).
+
+    Parameters
+    ----------
+    workspace : Workspace, optional
+        The workspace to point at; the one in use if not given.
+
+    Returns
+    -------
+    Workspace
+        The workspace that the tools use now.
 
     Raises
     ------
     StorageError
         If the workspace was moved and its addresses cannot be written.
+    BusyError
+        If it was moved and another command keeps changing it.
     """
     ws = workspace or current()
     new = isolated(os.environ, ws)
@@ -273,6 +323,16 @@ def configure(workspace: Workspace | None = None) -> Workspace:
 
 def make(workspace: Workspace | None = None) -> Workspace:
     """Make the folder of a workspace; what a command that writes begins with.
+
+    Parameters
+    ----------
+    workspace : Workspace, optional
+        The workspace to make; the one in use if not given.
+
+    Returns
+    -------
+    Workspace
+        The workspace, whose folder is there now.
 
     Raises
     ------
@@ -299,7 +359,7 @@ def no_foreign_settings() -> None:
     Raises
     ------
     StorageError
-        One sentence with the file.
+        If one of these files holds settings for Prefect: one sentence with the file.
     """
     here = Path.cwd()
     found = ""

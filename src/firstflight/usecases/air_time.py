@@ -28,18 +28,50 @@ STATE_MIN_FLIGHTS = 2  # one flight's headwind is not a route's
 
 
 def route(rows: Columns) -> Any:
-    """Return origin and destination as one key, such as ``"JFK-LAX"``."""
+    """Return origin and destination as one key, such as ``"JFK-LAX"``.
+
+    Parameters
+    ----------
+    rows : DataFrame or mapping of str to ndarray
+        Has ``origin`` and ``dest``, airport codes; one flight or request a row.
+
+    Returns
+    -------
+    Series or ndarray of str, shape (n_rows,)
+        The key of each row.
+
+    Examples
+    --------
+    >>> route({"origin": np.array(["JFK", "EWR"]), "dest": np.array(["LAX", "ORD"])})
+    array(['JFK-LAX', 'EWR-ORD'], dtype=object)
+    """
     return rows["origin"].astype(object) + "-" + rows["dest"].astype(object)
 
 
 def trailing_air_time(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
     """Return each route's mean air time over the seven complete days before each date.
 
+    Parameters
+    ----------
+    drops : Drops
+        What is known, as of its today.
+    start, end : date
+        Local days to make state for, both included.
+
     Returns
     -------
     DataFrame
         Columns ``date``, ``column`` ("route_air_7d"), ``key`` (the route), ``value`` (minutes;
-        absent where fewer than two flights flew).
+        absent where fewer than two flights of these seven days have an air time).
+
+    Raises
+    ------
+    ClockError
+        If `end` is after the drops' today.
+    DropError
+        If a month that is read has not landed or is not what was promised.
+    StateError
+        If no outcome of the days that are read is known.
     """
     first = start - dt.timedelta(days=STATE_DAYS)
     flown = drops.read("flights", first, end, lookback=True).dropna(subset="air_time")
@@ -55,14 +87,49 @@ def trailing_air_time(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFram
 
 
 def build(requests: Columns, lookup: Lookup) -> Any:
-    """Return the features: what the request says, and the route's mean of the last week."""
+    """Return the features: what the request says, and the route's mean of the last week.
+
+    Parameters
+    ----------
+    requests : DataFrame or mapping of str to ndarray
+        The fields of `firstflight.usecases.flights.FlightRequest`, one request a row.
+    lookup : callable
+        A `firstflight.usecase.Lookup` for requests of that form.
+
+    Returns
+    -------
+    DataFrame or dict of str to ndarray, with n_requests rows and 13 columns
+        The columns of `firstflight.usecases.flights.schedule_and_weather`, and ``route_air_7d``
+        (minutes; missing where the state has no value). A DataFrame for a DataFrame, else a dict.
+    """
     features = flights.schedule_and_weather(requests)
     features[STATE] = lookup(STATE, requests["date"], route(requests))
     return table(requests, features)
 
 
 def labels(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
-    """Return the air times known by now, minutes; cancelled and diverted flights get none."""
+    """Return the air times known by now, minutes; cancelled and diverted flights get none.
+
+    Parameters
+    ----------
+    drops : Drops
+        What is known, as of its today.
+    start, end : date
+        Local days of the departures, both included; `start` may lie before the data begins.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `firstflight.usecases.flights.KEY` and ``label`` (minutes in the air). One
+        row a flight, sorted by the key.
+
+    Raises
+    ------
+    ClockError
+        If `end` is after the drops' today, or before `start`.
+    DropError
+        If a month that is read has not landed or is not what was promised.
+    """
     flown = drops.read("flights", start, end, lookback=True).dropna(subset="air_time")
     flown = flown.assign(label=flown["air_time"].astype(float))
     return flown[[*flights.KEY, "label"]].sort_values(list(flights.KEY), ignore_index=True)
@@ -71,7 +138,29 @@ def labels(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
 def naive(drops: Drops, requests: pd.DataFrame) -> np.ndarray:
     """Return the route's mean of the week before, minutes.
 
-    A route that hardly flew in that week gets its distance at the pace of all flights of the week.
+    A route with fewer than two flights in that week gets its distance at the pace of all flights of
+    the week.
+
+    Parameters
+    ----------
+    drops : Drops
+        What is known, as of its today: the newest day of `requests`, or a later one.
+    requests : DataFrame of shape (n_requests, n_fields)
+        At least one request, one a row; ``date``, ``origin``, ``dest`` and ``distance`` are read.
+
+    Returns
+    -------
+    ndarray of float, shape (n_requests,)
+        Minutes; NaN where no flight of the week before has an air time.
+
+    Raises
+    ------
+    ClockError
+        If a request is for a day after the drops' today.
+    DropError
+        If a month that is read has not landed or is not what was promised.
+    StateError
+        If no air time of the days that are read is known.
     """
     dates = pd.to_datetime(requests["date"])
     start, end = dates.min().date(), dates.max().date()
@@ -87,7 +176,18 @@ def naive(drops: Drops, requests: pd.DataFrame) -> np.ndarray:
 
 
 def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
-    """Return small boosted trees on the columns as the first use case encodes them."""
+    """Return small boosted trees on the columns as the first use case encodes them.
+
+    Parameters
+    ----------
+    features : FeatureSet
+        Says which columns there are, and which of them are categories.
+
+    Returns
+    -------
+    Pipeline
+        Not fitted yet.
+    """
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.pipeline import make_pipeline
 

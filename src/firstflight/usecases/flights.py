@@ -77,10 +77,25 @@ class FlightRequest(BaseModel):
 def weather_known(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
     """Return the weather by the scheduled hour for which it is the newest complete row.
 
+    Parameters
+    ----------
+    drops : Drops
+        What is known, as of its today.
+    start, end : date
+        Local days of the scheduled hours, both included.
+
     Returns
     -------
     DataFrame
-        Columns ``origin``, ``time_hour`` (the scheduled hour, UTC) and the six weather fields.
+        Columns ``origin``, ``time_hour`` (the scheduled hour, UTC) and the six weather fields, in
+        the units of `FlightRequest`; some hours of the days before and after are in it too.
+
+    Raises
+    ------
+    ClockError
+        If `end` is after the drops' today.
+    DropError
+        If a month that is read has not landed or is not what was promised.
     """
     weather = drops.read("weather", start - dt.timedelta(days=1), end, lookback=True)
     weather = weather.sort_values(["origin", "time_hour"]).reset_index(drop=True)
@@ -91,7 +106,20 @@ def weather_known(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
 
 
 def require_outcomes(flown: pd.DataFrame, first: dt.date, end: dt.date) -> None:
-    """Refuse to make state of days of which no outcome is known."""
+    """Refuse to make state of days of which no outcome is known.
+
+    Parameters
+    ----------
+    flown : DataFrame
+        The flights of these days whose outcome is known, one a row.
+    first, end : date
+        The local days that were asked for, both included; for the sentence.
+
+    Raises
+    ------
+    StateError
+        If `flown` has no row.
+    """
     if flown.empty:
         raise StateError(
             f"No outcome of a flight from {first} to {end} is known, so there is nothing to make "
@@ -104,15 +132,28 @@ def trailing_late_rate(drops: Drops, start: dt.date, end: dt.date, lag: int) -> 
 
     Parameters
     ----------
+    drops : Drops
+        What is known, as of its today.
+    start, end : date
+        Local days to make state for, both included.
     lag : int
-        1: the window ends yesterday. 2: it ends the day before; flights of last night that are
-        still in the air this morning then cannot leak their outcome.
+        In days. 1: the window ends on the day before each date. 2: it ends one day earlier, so
+        flights of last night that are still in the air this morning cannot leak their outcome.
 
     Returns
     -------
     DataFrame
         Columns ``date``, ``column`` ("origin" or "carrier"), ``key``, ``value`` (0 to 1; absent
-        where fewer than five flights flew).
+        where fewer than five flights of the window have an outcome).
+
+    Raises
+    ------
+    ClockError
+        If `end` is after the drops' today.
+    DropError
+        If a month that is read has not landed or is not what was promised.
+    StateError
+        If no outcome of the days that are read is known.
     """
     first = start - dt.timedelta(days=STATE_DAYS + lag)
     flown = drops.read("flights", first, end, lookback=True).dropna(subset="arr_delay")
@@ -132,7 +173,20 @@ def trailing_late_rate(drops: Drops, start: dt.date, end: dt.date, lag: int) -> 
 
 
 def schedule_and_weather(requests: Columns) -> dict[str, Any]:
-    """Return the columns of the features that need nothing but the request itself."""
+    """Return the columns of the features that need nothing but the request itself.
+
+    Parameters
+    ----------
+    requests : DataFrame or mapping of str to ndarray
+        The fields of `FlightRequest`, one request a row.
+
+    Returns
+    -------
+    dict of str to Series or ndarray, each of shape (n_requests,)
+        ``origin`` and ``carrier`` (text), ``distance`` (miles), ``sched_hour`` (local hours since
+        midnight, with fractions), ``dow`` (0 to 6, Monday is 0), ``n_sched_hour`` (departures) and
+        the six weather fields.
+    """
     minutes = requests["sched_dep_time"] // 100 * 60 + requests["sched_dep_time"] % 100
     weekday = (days(requests["date"]).astype(int) + THURSDAY) % 7
     features = {
@@ -149,7 +203,22 @@ def schedule_and_weather(requests: Columns) -> dict[str, Any]:
 
 
 def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
-    """Return the feature set whose trailing rates end `lag` days before the flight's day."""
+    """Return the feature set whose trailing rates end `lag` days before the flight's day.
+
+    Parameters
+    ----------
+    version : int
+        The number of the feature set.
+    lag : int
+        In days, as in `trailing_late_rate`.
+    suffix : str
+        What the names of the two state columns end with, so that no two versions share a name.
+
+    Returns
+    -------
+    FeatureSet
+        Twelve columns from the request, and the late rates of its origin and its carrier.
+    """
     columns = {f"origin_late_7d{suffix}": "origin", f"carrier_late_7d{suffix}": "carrier"}
 
     def compute_state(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
@@ -183,7 +252,18 @@ def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
 
 
 def logistic_regression(features: FeatureSet) -> Pipeline:
-    """Return a plain first model: one-hot categories, scaled numbers, medians for the missing."""
+    """Return a plain first model: one-hot categories, scaled numbers, medians for the missing.
+
+    Parameters
+    ----------
+    features : FeatureSet
+        Says which columns there are, and which of them are categories.
+
+    Returns
+    -------
+    Pipeline
+        Not fitted yet.
+    """
     from sklearn.compose import make_column_transformer
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
@@ -201,7 +281,18 @@ def logistic_regression(features: FeatureSet) -> Pipeline:
 
 
 def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
-    """Return small boosted trees; they keep missing values as they are."""
+    """Return small boosted trees; they keep missing values as they are.
+
+    Parameters
+    ----------
+    features : FeatureSet
+        Says which columns there are, and which of them are categories.
+
+    Returns
+    -------
+    Pipeline
+        Not fitted yet.
+    """
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.pipeline import make_pipeline
@@ -229,11 +320,25 @@ def hist_gradient_boosting(features: FeatureSet) -> Pipeline:
 def requests(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
     """Return every scheduled flight of these days as the request that asks for it.
 
+    Parameters
+    ----------
+    drops : Drops
+        What is known, as of its today.
+    start, end : date
+        Local days of the departures, both included.
+
     Returns
     -------
     DataFrame
-        One row a flight, the fields of `FlightRequest`, sorted by the key. Cancelled flights
-        are in it: two hours before, nobody knew.
+        One row a flight, the fields of `FlightRequest`, sorted by the key; weather that is not
+        known is missing. Cancelled flights are in it: two hours before, nobody knew.
+
+    Raises
+    ------
+    ClockError
+        If `end` is after the drops' today, or before `start`.
+    DropError
+        If a month that is read has not landed or is not what was promised.
     """
     flights = drops.read("flights", start, end)
     flights["n_sched_hour"] = flights.groupby(["origin", "time_hour"])["flight"].transform("size")
@@ -244,14 +349,55 @@ def requests(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
 
 
 def labels(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
-    """Return the labels known by now; cancelled and diverted flights never get one."""
+    """Return the labels known by now; cancelled and diverted flights never get one.
+
+    Parameters
+    ----------
+    drops : Drops
+        What is known, as of its today.
+    start, end : date
+        Local days of the departures, both included; `start` may lie before the data begins.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `KEY` and ``label``: 1 for a flight that arrived 15 minutes late or more,
+        else 0. One row a flight, sorted by the key.
+
+    Raises
+    ------
+    ClockError
+        If `end` is after the drops' today, or before `start`.
+    DropError
+        If a month that is read has not landed or is not what was promised.
+    """
     flown = drops.read("flights", start, end, lookback=True).dropna(subset="arr_delay")
     late = (flown["arr_delay"] >= LATE_MINUTES).astype(float)
     return flown.assign(label=late)[[*KEY, "label"]].sort_values(list(KEY), ignore_index=True)
 
 
 def naive(drops: Drops, requests: pd.DataFrame) -> np.ndarray:
-    """Return the late rate of the 28 days before each request's day."""
+    """Return the late rate of the 28 days before each request's day.
+
+    Parameters
+    ----------
+    drops : Drops
+        What is known, as of its today: the newest day of `requests`, or a later one.
+    requests : DataFrame of shape (n_requests, n_fields)
+        At least one request, one a row; only ``date`` is read.
+
+    Returns
+    -------
+    ndarray of float, shape (n_requests,)
+        0 to 1; NaN where none of the 28 days has a label.
+
+    Raises
+    ------
+    ClockError
+        If a request is for a day after the drops' today.
+    DropError
+        If a month that is read has not landed or is not what was promised.
+    """
     dates = pd.to_datetime(requests["date"])
     first, last = dates.min().date(), dates.max().date()
     known = labels(drops, first - dt.timedelta(days=NAIVE_DAYS), last)

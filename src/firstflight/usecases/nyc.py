@@ -38,7 +38,7 @@ FLIGHTS = Source(
     parts=AIRPORTS,
     day_rows=150,
     day_rows_share=0.6,
-    # In the blizzard of 9 February 58% of the day's flights never arrived, the most of the year.
+    # In the blizzard of 9 February 57% of the day's flights have no outcome, the most of the year.
     outcome_null_day_max=0.9,
 )
 

@@ -36,15 +36,21 @@ def changed(
     Parameters
     ----------
     source : str
-        The table.
+        Name of the table.
     columns : tuple of str
-        Its columns.
+        Those of its columns that the fault changes.
     change : callable
-        ``change(values)`` returns the values as they come now.
+        ``change(values)`` returns the values of one column as they come now; they keep the type
+        that the column has.
     what : str
         What happened, for people.
     days : int, default=7
-        As in `Accident`.
+        How many of the last days of a week the fault lasts.
+
+    Returns
+    -------
+    Accident
+        Its ``drops`` leaves all other tables as they are.
     """
 
     def damage(name: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -56,27 +62,89 @@ def changed(
 
 
 def half_of_the_flights(name: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return every other row of the flights."""
+    """Return every other row of the flights.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table.
+    rows : DataFrame
+        Rows of that table.
+
+    Returns
+    -------
+    DataFrame
+        The first row, the third and so on if the table is ``"flights"``, else `rows` as they are.
+    """
     return rows.iloc[::2].reset_index(drop=True) if name == "flights" else rows
 
 
 def recoded(requests: pd.DataFrame) -> pd.DataFrame:
-    """Return the requests with another code for each airline."""
+    """Return the requests with another code for each airline.
+
+    Parameters
+    ----------
+    requests : DataFrame
+        Requests, one a row.
+
+    Returns
+    -------
+    DataFrame
+        The same requests; each ``carrier`` ends with ``"_"``.
+    """
     return requests.assign(carrier=requests["carrier"].astype(str) + "_")
 
 
 def four_hours_later(requests: pd.DataFrame) -> pd.DataFrame:
-    """Return the requests with departures in universal time (summer)."""
+    """Return the requests with departures in universal time (summer).
+
+    Parameters
+    ----------
+    requests : DataFrame
+        Requests, one a row.
+
+    Returns
+    -------
+    DataFrame
+        The same requests; ``sched_dep_time`` (hhmm) is four hours later, and ``date`` unchanged.
+
+    Examples
+    --------
+    >>> four_hours_later(pd.DataFrame({"sched_dep_time": [615, 2130]}))["sched_dep_time"].tolist()
+    [1015, 130]
+    """
     return requests.assign(sched_dep_time=(requests["sched_dep_time"] + 400) % 2400)
 
 
 def twice(requests: pd.DataFrame) -> pd.DataFrame:
-    """Return every request two times."""
+    """Return every request two times.
+
+    Parameters
+    ----------
+    requests : DataFrame
+        Requests, one a row.
+
+    Returns
+    -------
+    DataFrame
+        All requests, and then all of them again.
+    """
     return pd.concat([requests, requests], ignore_index=True)
 
 
 def no_row(requests: pd.DataFrame) -> pd.DataFrame:
-    """Return no request at all."""
+    """Return no request at all.
+
+    Parameters
+    ----------
+    requests : DataFrame
+        Requests, one a row.
+
+    Returns
+    -------
+    DataFrame
+        The same columns without a row.
+    """
     return requests.head(0)
 
 
@@ -84,7 +152,25 @@ States = Mapping[dt.date, StateValues]
 
 
 def times(factor: float) -> Callable[[dt.date, States], tuple[int, StateValues] | None]:
-    """Return a fault that multiplies every value of the state."""
+    """Return a fault that multiplies every value of the state.
+
+    Parameters
+    ----------
+    factor : float
+        What each value is multiplied by.
+
+    Returns
+    -------
+    callable
+        The ``state`` of an `Accident`: the age is 0 days, and the values are those of the day times
+        `factor`, or none for a day without state.
+
+    Examples
+    --------
+    >>> monday = dt.date(2013, 4, 1)
+    >>> times(100)(monday, {monday: {"origin_late_7d": {"JFK": 0.25}}})
+    (0, {'origin_late_7d': {'JFK': 25.0}})
+    """
 
     def damage(day: dt.date, states: States) -> tuple[int, StateValues] | None:
         values = states.get(day, {})
@@ -94,18 +180,53 @@ def times(factor: float) -> Callable[[dt.date, States], tuple[int, StateValues] 
 
 
 def refused(day: dt.date, states: States) -> None:
-    """Return no state: what is there is too old to be served."""
+    """Return no state: what is there is too old to be served.
+
+    Parameters
+    ----------
+    day : date
+        The local day of the requests.
+    states : mapping of date to values
+        The right states; ``states[day][column][key]`` is a number.
+    """
     return
 
 
 def served_too_old(day: dt.date, states: States) -> tuple[int, StateValues] | None:
-    """Return the state of a backup that should not have been served."""
+    """Return the state of a backup that should not have been served.
+
+    Parameters
+    ----------
+    day : date
+        The local day of the requests.
+    states : mapping of date to values
+        The right states; ``states[day][column][key]`` is a number.
+
+    Returns
+    -------
+    tuple of (int, mapping) or None
+        43, the age in days, and the values of that day; None if there are none.
+    """
     old = day - dt.timedelta(days=BACKUP_DAYS)
     return (BACKUP_DAYS, states[old]) if old in states else None
 
 
 def one_column(day: dt.date, states: States) -> tuple[int, StateValues] | None:
-    """Return the state without its first column."""
+    """Return the state without its first column.
+
+    Parameters
+    ----------
+    day : date
+        The local day of the requests.
+    states : mapping of date to values
+        The right states; ``states[day][column][key]`` is a number.
+
+    Returns
+    -------
+    tuple of (int, mapping)
+        0, the age in days, and the values of the day without the column whose name sorts first; no
+        values are left where there is one column only.
+    """
     values = states.get(day, {})
     return 0, {column: values[column] for column in sorted(values)[1:]}
 
