@@ -34,6 +34,9 @@ def raised(function):
         node = todo.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             continue
+        if isinstance(node, ast.Try):  # what is raised in a try may be caught there
+            todo += [*node.handlers, *node.orelse, *node.finalbody]
+            continue
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             found.add(ast.unparse(node.exc.func).split(".")[-1])
         todo += ast.iter_child_nodes(node)
