@@ -30,7 +30,7 @@ def retrain() -> None:
     """Take a snapshot, train, register, judge."""
     from firstflight.flow import retrain
 
-    retrain(NAME, "logistic_regression", dt.date(2013, 2, 1), dt.date(2013, 3, 20), 1)
+    retrain(NAME, "logistic_regression", dt.date(2013, 2, 2), dt.date(2013, 3, 17), 1)
 
 
 FLOWS: dict[str, Callable[[], None]] = {"ingest": ingest, "retrain": retrain}
@@ -67,12 +67,11 @@ def prefect_server() -> Iterator[None]:
 def running() -> int:
     """Return how many flow runs Prefect takes for running."""
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
-    from prefect.client.schemas.objects import StateType
 
-    only = FlowRunFilter(state=FlowRunFilterState(type={"any_": [StateType.RUNNING]}))
+    from firstflight.flow import runs_underway
+
     with get_client(sync_client=True) as client:
-        return len(client.read_flow_runs(flow_run_filter=only))
+        return len(runs_underway(client))
 
 
 def drill(shop: Shop, name: str, numbers: Iterable[int] | None = None) -> Row:
@@ -80,7 +79,7 @@ def drill(shop: Shop, name: str, numbers: Iterable[int] | None = None) -> Row:
     command = f"flow {name}"
     COMMANDS[command] = "live", FLOWS[name]
     (row,) = kills.drill(shop, command, numbers, then=("again",))
-    # All killed runs but the last have been found by the run after them.
+    # The run after a killed one has found it.
     if row.tried and (left := running()):
         row.note("left_behind", f"{left} flow runs that Prefect takes for running")
     return row

@@ -8,6 +8,8 @@ not done twice.
 from __future__ import annotations
 
 import datetime as dt
+import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from firstflight import (
     drops as upstream_drops,
 )
 from firstflight import (
+    files,
     gate,
     operations,
     snapshot,
@@ -28,8 +31,13 @@ from firstflight.errors import DropError
 
 workspace.no_foreign_settings()  # before Prefect is imported, because that is when it reads them
 
-from prefect import flow, task  # noqa: E402
+from prefect import flow, runtime, task  # noqa: E402
+from prefect.client.orchestration import SyncPrefectClient, get_client  # noqa: E402
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState  # noqa: E402
+from prefect.client.schemas.objects import FlowRun  # noqa: E402
+from prefect.client.schemas.sorting import FlowRunSort  # noqa: E402
 from prefect.logging import get_run_logger  # noqa: E402
+from prefect.states import Crashed  # noqa: E402
 
 # For a rehearsal. A real upstream is late by hours: give `ingest` hours where it runs.
 RETRIES = 3
@@ -223,6 +231,44 @@ def judge(usecase: str, version: str) -> gate.Verdict:
     return operations.run_gate(case, version, operations.landed(case))
 
 
+def runs_underway(client: SyncPrefectClient, limit: int = 200) -> list[FlowRun]:
+    """Return the flow runs that Prefect takes for running.
+
+    Parameters
+    ----------
+    client : SyncPrefectClient
+    limit : int, default 200
+        At most; 200 is also the most that Prefect's server gives at once.
+
+    Returns
+    -------
+    list of FlowRun
+        The newest first.
+    """
+    only = FlowRunFilter(state=FlowRunFilterState.model_validate({"type": {"any_": ["RUNNING"]}}))
+    return client.read_flow_runs(
+        flow_run_filter=only, sort=FlowRunSort.START_TIME_DESC, limit=limit
+    )
+
+
+def end_dead_runs() -> None:
+    """Tell Prefect which runs were killed: it is told when a run ends, and a kill tells nobody.
+
+    A run notes its host and process number at Prefect, in the field that is there for that. A later
+    run on the same host looks whether that process is still there.
+    """
+    here = platform.node()
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(runtime.flow_run.id, infrastructure_pid=f"{here}:{os.getpid()}")
+        for run in runs_underway(client):
+            host, _, number = (run.infrastructure_pid or "").rpartition(":")
+            if host == here and number.isdigit() and not files.alive(int(number)):
+                client.set_flow_run_state(
+                    run.id, Crashed(message=f"Its process {number} was killed."), force=True
+                )
+                get_run_logger().warning("run %s was killed; what it left is done now", run.name)
+
+
 @flow(name="ingest", flow_run_name="{usecase}-{start}-{end}")
 def ingest(
     usecase: str,
@@ -264,6 +310,7 @@ def ingest(
         If a month is still not what was promised after the last try. It has not landed then, the
         months before it have, and nothing is published.
     """
+    end_dead_runs()
     case = usecases.get(usecase)
     source = upstream or str(workspace.PROJECT / "data")
     months = upstream_drops.months(start, end)
@@ -310,6 +357,7 @@ def retrain(
     GateError
         If the labels of the gate's window have not all come; the version is registered then.
     """
+    end_dead_runs()
     digest = take_snapshot(usecase, start, end, feature_version)
     version = train_and_register(usecase, digest, recipe)
     return version, judge(usecase, version)
