@@ -42,8 +42,9 @@ PAIRS = {
 BETTER_BY = {"flights": (0.02, 0.05, 0.10), "air_time": (0.3, 1.0, 3.0)}
 INTRODUCTION = {
     "dependence": "How alike following days are, in the gap candidate minus live.",
-    "coverage": "Share of the gate's intervals that hold the truth, by days of the sample. "
-    "Wanted: 0.93 to 0.97. The last rows are real days.",
+    "coverage": "Share of the gate's intervals that hold the truth, by days of the sample; they "
+    "say {confidence:.0%}. The last rows are real days.",
+    "coverage, 95%": "The same for intervals that say 95%.",
     "rollout": "Share of candidates exactly at the limit (in a canary the margin for promoting, "
     "0 for aborting) that are decided on wrongly over a stage. Wanted: at most 0.05 each.",
     "power": "Decisions under daily looks, by how much the candidate is better; - is not within "
@@ -120,7 +121,8 @@ def main() -> None:
         print(f"{name}: {time.perf_counter() - begun:.0f} s")
         parts.append(f"## {name} ({rules.metric})")
         for what, frame in found.items():
-            parts += [f"### {name}: {what}", INTRODUCTION[what]]
+            says = INTRODUCTION[what].format(confidence=rules.gate.confidence)
+            parts += [f"### {name}: {what}", says]
             parts.append(table(frame, index=what not in ("rollout", "power")))
     page = ROOT / "docs" / "error-rates.md"
     old = page.read_text() if page.exists() else ""

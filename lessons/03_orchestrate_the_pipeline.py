@@ -343,15 +343,14 @@ pd.DataFrame([{"run": run.name, "state": run.state_name} for run in flow_runs()]
 # task above with the retry rule that it needs.
 
 # %%
-import inspect
-
+from classroom import code_of
 from firstflight import flow as flows
 
-print(inspect.getsource(flows.may_still_come))
-print(inspect.getsource(flows.ingest.fn).split('"""')[2].strip("\n"))
+print(code_of(flows.may_still_come))
+print(code_of(flows.ingest.fn).split(":\n", 1)[1])
 
 # %% [markdown]
-# It tries again for a `DropError` alone: waiting mends a late file, and never a bug. Now the real thing, from the real upstream into the
+# It tries again for a `DropError` alone: waiting mends a late file, and never a bug. `end_dead_runs` tells Prefect which earlier runs were killed: a kill tells nobody. Now the real thing, from the real upstream into the
 # team's landing folder: March, and the state as of its last day.
 
 # %%

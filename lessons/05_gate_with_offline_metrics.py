@@ -179,7 +179,7 @@ print(f"trees are better on {(daily < 0).sum()} of {len(daily)} days")
 # %% [markdown]
 # By flight, the whole interval is below zero: proven, it says. But the flights of one day share their weather, and a day resembles the one before.
 # What was observed is fourteen days of weather. So whole days are drawn, in blocks of `block_days`, and the interval reaches as far as a fortnight of days with the measured
-# `autocorrelation` asks for. It is 5.4 times as wide and contains zero. The trees may be better; this fortnight cannot tell.
+# `autocorrelation` asks for. It is 5.9 times as wide and contains zero. The trees may be better; this fortnight cannot tell.
 #
 # *Write `decide`*: from the interval of candidate minus live to `"pass"` (proven better), `"fail"` (proven worse) or `"hold"` (neither).
 # It has `found.low` and `found.high`, and a lower loss is better.

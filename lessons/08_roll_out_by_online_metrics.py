@@ -60,7 +60,7 @@ for month, rows in answered.groupby(answered["date"].dt.strftime("%Y-%m")):
     print(month, metrics.difference(ours, theirs, rows["date"]))
 
 # %% [markdown]
-# April and May prove nothing in either direction. June loses by 0.1145 and the first half of July by 0.2175, with intervals wholly above zero. (The ends differ a little from lesson 07's: other random draws of days.)
+# April and May prove nothing in either direction. June loses by 0.1145 with its whole interval. The first half of July loses by 0.2175, nearly twice as much, and fourteen days are too few to prove even that at 95%.
 #
 # **A gate looks back.** It was right about a fortnight in March and knew nothing of summer. No threshold mends that.
 #
@@ -80,7 +80,7 @@ for rule in ("beats_naive", "better_than_live", "slices"):
     print(f"  {rule}: {verdict.check(rule).sentence}")
 
 # %% [markdown]
-# A strong verdict: 0.2947 better than what is live. It is also the kind of sentence that you read in March. So try to give it everything.
+# A strong verdict: 0.2947 better than what is live, with the whole interval. Against the naive guess nothing is proven, and nothing need be: beside a live release that is what must be beaten. It is also the kind of sentence that you read in March. So try to give it everything.
 
 # %%
 from firstflight.errors import RolloutError

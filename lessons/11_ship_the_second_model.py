@@ -47,16 +47,16 @@ pd.Series(first, name="lines").sort_values(ascending=False).to_frame().head(8)
 # regressor:
 
 # %%
-import inspect
 from datetime import date
 
+from classroom import code_of
 from firstflight import clock, gate, metrics, operations, process
 from firstflight import usecase as usecases
 from firstflight.usecases import air_time
 
 clock.set_today("2013-11-15")
 case = usecases.get("air_time")
-print(inspect.getsource(air_time.build))
+print(code_of(air_time.build))
 print(case.kind, "|", case.unit, "|", "state:", *case.features[1].state_columns)
 
 # %% [markdown]

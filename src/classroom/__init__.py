@@ -5,11 +5,13 @@ from classroom.checks import check
 from classroom.lesson import begin, end, leaves
 from classroom.map import checklist, show_map
 from classroom.pictures import show
+from classroom.source import code_of
 
 __all__ = [
     "begin",
     "check",
     "checklist",
+    "code_of",
     "end",
     "leaves",
     "ledger",

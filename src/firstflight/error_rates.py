@@ -476,7 +476,8 @@ def measure(
     -------
     dict of str to DataFrame
         ``dependence``: see the function `dependence`; in a canary the two arms are different rows.
-        ``coverage``: share of intervals that hold the truth, a column for each of `LENGTHS`.
+        ``coverage``: share of the gate's intervals that hold the truth, a column for each of
+        `LENGTHS`; ``coverage, 95%``: of intervals that say 95%, if the gate's say another number.
         ``rollout``: over a whole stage, the share of candidates exactly at ``promote_below`` that
         are promoted, and of those exactly at ``abort_above`` that are aborted.
         ``power``: for each of `better_by`, and for 0, the share promoted, the share aborted, and
@@ -503,31 +504,36 @@ def measure(
     measured = round(float(np.clip(depend[first]["lag 1, slow out"], 0, 0.9)), 2)
     memories = sorted({0.0, measured, 0.4})
 
-    coverage = {}
-    for memory in memories:
-        series = intervals.autoregression(paths, max(LENGTHS), memory, rng)
-        coverage[f"AR(1), {memory:g}"] = {
-            n: simulated_coverage(series, n, rules.gate.confidence, rules.gate) for n in LENGTHS
-        }
+    at_95 = rules.gate.model_copy(update={"confidence": 0.95})
+    stated = {"coverage": rules.gate}
+    if rules.gate.confidence != at_95.confidence:
+        stated["coverage, 95%"] = at_95
+    coverage: dict[str, dict[str, dict[int, float]]] = {table: {} for table in stated}
+    simulated = {
+        f"AR(1), {memory:g}": intervals.autoregression(paths, max(LENGTHS), memory, rng)
+        for memory in memories
+    }
     for name, days in shadows.items():
-        series = like_the_real(residuals(days), paths, max(LENGTHS), rng)
-        coverage[f"shocks of {name}"] = {
-            n: simulated_coverage(series, n, rules.gate.confidence, rules.gate) for n in LENGTHS
-        }
+        simulated[f"shocks of {name}"] = like_the_real(residuals(days), paths, max(LENGTHS), rng)
     live = pairs[first][1]
     halves = [
         daily_gap(known[first], metric, live, live, share=0.5, rng=rng) for _ in range(splits)
     ]
-    coverage[f"{live} against itself, rows split"] = {
-        n: float(np.mean([real_coverage(days, n, 0.0, rules.gate) for days in halves]))
-        for n in LENGTHS
-    }
-    for name in twins:
-        days = shadows[name]
-        truth = days["total"].sum() / days["weight"].sum()
-        coverage[f"{name}, real days"] = {
-            n: real_coverage(days, n, truth, rules.gate) for n in LENGTHS
+    for table, gate_rules in stated.items():
+        for name, series in simulated.items():
+            coverage[table][name] = {
+                n: simulated_coverage(series, n, gate_rules.confidence, gate_rules) for n in LENGTHS
+            }
+        coverage[table][f"{live} against itself, rows split"] = {
+            n: float(np.mean([real_coverage(days, n, 0.0, gate_rules) for days in halves]))
+            for n in LENGTHS
         }
+        for name in twins:
+            days = shadows[name]
+            truth = days["total"].sum() / days["weight"].sum()
+            coverage[table][f"{name}, real days"] = {
+                n: real_coverage(days, n, truth, gate_rules) for n in LENGTHS
+            }
 
     false, power = [], []
     for mode, gaps in (("shadow", shadows), ("canary", canaries)):
@@ -575,7 +581,7 @@ def measure(
     )
     return {
         "dependence": pd.DataFrame(depend).T,
-        "coverage": pd.DataFrame(coverage).T,
+        **{table: pd.DataFrame(found).T for table, found in coverage.items()},
         "rollout": pd.DataFrame(false),
         "power": pd.DataFrame(power),
         "gate": gates,

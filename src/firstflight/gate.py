@@ -226,9 +226,11 @@ def judge(
     The rules, in order: ``enough_data``, ``window_age``, ``suspicious`` (too good to be true),
     ``beats_naive``, ``calibration``, ``better_than_live``, ``slices``, ``budgets``. A comparison
     passes when its whole interval (see `firstflight.intervals`) is below 0, fails when it is above
-    0, and holds when it contains 0. Without enough data the five rules from ``suspicious`` to
-    ``slices`` are not asked: what they would say is noise, and a noisy "fail" is as wrong as a
-    noisy "pass".
+    0, and holds when it contains 0. Where something is live, that must be beaten with proof, and of
+    the naive guess it is enough not to be shown worse: both proofs from one fortnight come together
+    more rarely than either, and meanwhile the worse release serves. Without enough data the five
+    rules from ``suspicious`` to ``slices`` are not asked: what they would say is noise, and a noisy
+    "fail" is as wrong as a noisy "pass".
 
     The slices are one family: a slice fails when it is worse than live by more than
     ``slice_max_regression`` and shown to be worse (its true mean is above 0) by Holm's procedure at
@@ -276,7 +278,14 @@ def judge(
     if enough:
         checks += [
             _suspicious(rows, loss, metric, rules),
-            _against(rules.must_beat, f"beats_{rules.must_beat}", rows, loss, rules),
+            _against(
+                rules.must_beat,
+                f"beats_{rules.must_beat}",
+                rows,
+                loss,
+                rules,
+                proof="live" not in loss,
+            ),
             _calibration(rows, rules),
             _against("live", "better_than_live", rows, loss, rules),
             _slices(rows, loss, rules),
@@ -470,8 +479,9 @@ def _against(
     rows: pd.DataFrame,
     loss: Mapping[str, np.ndarray],
     rules: GateRules,
+    proof: bool = True,
 ) -> Check:
-    """Compare with another prediction of the same rows."""
+    """Compare with another prediction of the same rows; without `proof`, no worse is enough."""
     if other not in loss:
         return Check(rule=rule, outcome="pass", sentence=f"There is no {other} to compare with.")
     gap = _difference(loss["candidate"], loss[other], rows["date"], rules)
@@ -481,6 +491,8 @@ def _against(
         outcome, said = "pass", "better"
     elif gap.low > 0:
         outcome, said = "fail", "worse"
+    elif not proof:
+        outcome, said = "pass", "not shown to be worse, and live is what must be beaten"
     return Check(
         rule=rule,
         outcome=outcome,

@@ -44,7 +44,7 @@ from numpy.typing import ArrayLike, NDArray
 
 BLOCK_DAYS = 2
 """Block length where no decision is given: that of the gate in the committed ``process.toml``."""
-AUTOCORRELATION = 0.25
+AUTOCORRELATION = 0.35
 """Lag-1 autocorrelation where no decision is given, from the same place."""
 
 PATHS = 20_000

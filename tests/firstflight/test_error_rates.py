@@ -88,7 +88,7 @@ def test_one_call_measures_everything(rows):
         windows=4,
         splits=1,
     )
-    assert list(found) == ["dependence", "coverage", "rollout", "power", "gate"]
+    assert list(found) == ["dependence", "coverage", "coverage, 95%", "rollout", "power", "gate"]
     assert found["coverage"].loc["AR(1), 0"].between(0.93, 1).all()
     rollout = found["rollout"]
     assert rollout[["false promote", "false abort"]].to_numpy().max() < 0.1

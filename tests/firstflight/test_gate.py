@@ -143,6 +143,17 @@ def test_what_does_not_beat_the_naive_guess_is_not_shipped(rows, candidate, outc
     assert verdict.check("beats_naive").outcome == outcome
 
 
+def test_beside_live_the_naive_guess_must_only_not_be_better(rows):
+    """Live must be beaten with proof; a tie with naive keeps the worse release from serving on."""
+    tie = rows.assign(naive=rows["candidate"])
+    verdict = judged(tie)
+    assert verdict.verdict == "pass"
+    assert "live is what must be beaten" in verdict.check("beats_naive").sentence
+    assert judged(tie.drop(columns="live")).decided_by == "beats_naive", "the control: a hold"
+    worse = judged(rows.rename(columns={"candidate": "naive", "naive": "candidate"}))
+    assert worse.check("beats_naive").outcome == "fail"
+
+
 def test_too_few_rows_or_days_hold_and_no_score_is_judged(rows):
     few_rows = judged(rows, min_rows=len(rows) + 1)
     few_days = judged(rows[rows["date"] <= "2013-07-09"])

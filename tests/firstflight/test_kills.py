@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from drills import kills, together
+from drills import flows, kills, together
 from drills.shop import open_shop
 from firstflight.workspace import PROJECT
 
@@ -36,9 +36,33 @@ def test_a_kill_at_a_write_leaves_what_the_next_command_finishes_once(shop, comm
         assert row.tried and clean(row), (row, row.notes)
 
 
-@pytest.mark.parametrize("pair", [("promote", "promote"), ("promote", "abort"), ("waive", "waive")])
+@pytest.mark.parametrize(
+    ("command", "writes"),
+    [("land", (1, 9, 17)), ("clean", (1, 20, 40)), ("backup", (3, 14)), ("restore", (2, 70))],
+)
+def test_a_kill_of_what_moves_files_leaves_them_whole(shop, command, writes):
+    for row in kills.drill(shop, command, writes, then=("again",)):
+        assert row.tried and clean(row), (row, row.notes)
+
+
+@pytest.mark.slow
+def test_a_killed_flow_is_done_once_by_the_next_and_does_not_run_for_ever(shop, monkeypatch):
+    with flows.prefect_server():
+        import firstflight.flow
+
+        row = flows.drill(shop, "ingest", (9,))
+        assert row.tried == 1 and clean(row), (row, row.notes)
+        monkeypatch.setattr(firstflight.flow, "end_dead_runs", lambda: None)
+        row = flows.drill(shop, "ingest", (9,))
+        assert row.left_behind == 1, "the control: nobody tells Prefect"
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [("promote", "promote"), ("promote", "abort"), ("waive", "waive"), ("land", "land another")],
+)
 def test_two_commands_at_once_lose_nothing_and_give_each_number_once(shop, pair):
-    start = {"promote": "canary decided", "waive": "held"}[pair[0]]
+    start = {"promote": "canary decided", "waive": "held", "land": "live"}[pair[0]]
     row = together.drill(shop, *pair, start, 4)
     assert row.tried == 4 and clean(row), (row, row.notes)
     if pair[0] == pair[1]:
