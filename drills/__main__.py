@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import tempfile
+import time
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +16,18 @@ from rich.table import Table
 from drills.shop import Row
 
 NAMES = ("kills", "flows", "together", "requests", "drops", "disk")
+WHAT = {
+    "kills": "a command is killed before each of its writes (an opened file, a rename, a removal, "
+    "a new folder, a commit of the database); then the same command runs again, or another one, or "
+    "somebody looks at the status.",
+    "flows": "a Prefect flow is killed before each of its writes, and runs again.",
+    "together": "two commands start in the same moment, a hundred times each pair.",
+    "requests": "generated requests to a running service: any JSON, dates, numbers, text, bodies, "
+    "headers.",
+    "drops": "monthly drops of every bad kind, and good ones as a control.",
+    "disk": "commands and the service on a disk that is full from the n-th write on.",
+}
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "drills.md"
 UPSTREAM = Path(__file__).resolve().parents[1] / "data"
 
 
@@ -32,24 +46,53 @@ def generated_requests() -> list[Row]:
             os.environ.update(before)
 
 
+def page(rows: dict[str, list[Row]], seconds: float) -> str:
+    """Return docs/drills.md."""
+    figures = ("tried", "refused", "lost", "wrong", "left_behind")
+    heads = ["", "tried", "refused with a sentence", "lost", "wrong", "left behind"]
+    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * len(figures)]
+    for name, found in rows.items():
+        total = [sum(getattr(row, figure) for row in found) for figure in figures]
+        lines.append(f"| **{name}** | " + " | ".join(f"**{n:,}**" for n in total) + " |")
+        for row in found:
+            cells = " | ".join(f"{getattr(row, figure):,}" for figure in figures)
+            lines.append(f"| {row.drill} | {cells} |")
+    return (
+        "# Drills\n\n"
+        f"Written by `make drills`, which took {seconds / 60:.0f} minutes on a machine with "
+        f"{os.cpu_count()} cores ({platform.system()}, Python {platform.python_version()}). "
+        "Everything is real: real releases of real flights, real processes that are killed, a real "
+        "disk that is full.\n\n"
+        + "".join(f"- **{name}**: {WHAT[name]}\n" for name in rows)
+        + "\n*Lost*: something that was recorded, or asked for and confirmed, is missing "
+        "afterwards. *Wrong*: two records disagree, something happened twice, or a traceback was "
+        "shown. *Left behind*: a temporary file, an open run or a process. Whoever is refused is "
+        "told why in one sentence, and nothing has changed.\n\n" + "\n".join(lines) + "\n"
+    )
+
+
 def main(names: list[str]) -> int:
     """Run the named drills, all if none is named; return 1 if anything was lost or wrong."""
-    rows: list[Row] = []
+    begun = time.monotonic()
+    rows: dict[str, list[Row]] = {}
     for name in names or NAMES:
         if name == "requests":
-            rows += generated_requests()
+            rows[name] = generated_requests()
         else:
-            rows += import_module(f"drills.{name}").run(UPSTREAM)
+            rows[name] = import_module(f"drills.{name}").run(UPSTREAM)
         print(f"{name}: done", file=sys.stderr, flush=True)
     table = Table("drill", "tried", "refused", "lost", "wrong", "left behind", box=None)
-    for row in rows:
+    every = [row for found in rows.values() for row in found]
+    for row in every:
         figures = (row.tried, row.refused, row.lost, row.wrong, row.left_behind)
         table.add_row(row.drill, *(str(figure) for figure in figures))
     Console(width=100).print(table)
-    for row in rows:
+    for row in every:
         for note in row.notes:
             print(f"{row.drill}: {note}")
-    return int(any(row.lost or row.wrong or row.left_behind for row in rows))
+    if not names:
+        PAGE.write_text(page(rows, time.monotonic() - begun), encoding="utf-8")
+    return int(any(row.lost or row.wrong or row.left_behind for row in every))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ it does without space, at another place of each command for each limit.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import shutil
@@ -67,6 +68,8 @@ def _file_in_place_of(folder: Path) -> None:
     folder.write_text("a file where a folder should be\n")
 
 
+READ_ONLY = "read-only"
+EARLIER = '{"today": "2013-03-01"}\n'
 BREAK: dict[str, Callable[[Workspace], object]] = {
     "no workspace": lambda ws: shutil.rmtree(ws.root),
     "registry gone": lambda ws: ws.database.unlink(),
@@ -80,6 +83,7 @@ BREAK: dict[str, Callable[[Workspace], object]] = {
     "newest record garbage": lambda ws: _newest(ws.records, "*.json").write_text("{"),
     "clock garbage": lambda ws: ws.clock_file.write_text("noon"),
     "clock a list": lambda ws: ws.clock_file.write_text("[]"),
+    "clock set back": lambda ws: ws.clock_file.write_text(EARLIER),
     "address note garbage": lambda ws: ws.home_file.write_bytes(b"\xff\x00"),
     "process.toml garbage": lambda ws: ws.process_file.write_bytes(b"\xff[["),
     "state garbage": lambda ws: _newest(ws.state, "*.json").write_bytes(b"\x00"),
@@ -93,8 +97,22 @@ BREAK: dict[str, Callable[[Workspace], object]] = {
     "records is a file": lambda ws: _file_in_place_of(ws.records),
     "tmp is a file": lambda ws: _file_in_place_of(ws.temporary),
     "predictions is a file": lambda ws: _file_in_place_of(ws.predictions),
+    READ_ONLY: lambda ws: _lock_up(ws),
 }
 """What may happen to the files of a workspace."""
+
+
+def _lock_up(ws: Workspace) -> None:
+    """Take the right to write from everything, as on a disk that is mounted so."""
+    for path in (*ws.root.rglob("*"), ws.root):
+        path.chmod(path.stat().st_mode & ~0o222)
+
+
+def _obey_permissions() -> None:
+    """Give up what lets root write where nobody may; others have it not."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3 of the call, this process
+    if ctypes.CDLL(None, use_errno=True).capset(header, (ctypes.c_uint32 * 6)()):
+        raise OSError(ctypes.get_errno(), "capabilities could not be given up")
 
 
 def _garbage_log(ws: Workspace) -> None:
@@ -103,8 +121,13 @@ def _garbage_log(ws: Workspace) -> None:
     path.write_bytes(b'[]\n7\n\xff\n{"date": null}\n{"date": "2013-04-01"}\n{"da')
 
 
-def tell(shop: Shop, arguments: tuple[str, ...], limit: int | None = None) -> tuple[int, str]:
-    """Run a command in a forked process; return its exit code and what it said."""
+def tell(
+    shop: Shop, arguments: tuple[str, ...], limit: int | None = None, *, plain: bool = False
+) -> tuple[int, str]:
+    """Run a command in a forked process; return its exit code and what it said.
+
+    With `plain` it has no more rights than any user.
+    """
     read, write = os.pipe()  # a pipe, since the limit holds for a log as well
     pid = os.fork()
     if pid == 0:
@@ -119,6 +142,8 @@ def tell(shop: Shop, arguments: tuple[str, ...], limit: int | None = None) -> tu
             if limit is not None:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            if plain:
+                _obey_permissions()
             app(args=list(arguments), prog_name="firstflight")
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 70
@@ -155,9 +180,9 @@ def broken(shop: Shop, what: str, commands: Iterable[str]) -> Row:
         shop.reset("promoted")
         BREAK[what](shop.ws)
         before = _listing(shop.ws.root)
-        code, said = tell(shop, READS.get(name) or WRITES[name])
+        code, said = tell(shop, READS.get(name) or WRITES[name], plain=what == READ_ONLY)
         _judge(row, name, code, said)
-        if name in READS:
+        if name in READS or what == READ_ONLY:
             made = sorted(_listing(shop.ws.root) - before)
             if made:
                 row.note("left_behind", f"{name} made {made[:5]}")
