@@ -113,7 +113,8 @@ def switches_page(found: Any) -> str:
         "## Switches under load\n\n"
         f"{found.switches} switches while 50 requests a second come in: {found.requests} requests, "
         f"{found.failed} failed, {found.not_live} answered by a release that had not been live "
-        f"for longer than a poll takes; {found.half_states} of {found.looks} looks at what serves "
+        f"for longer than a poll takes (at {found.judged} of them only one release would have been "
+        f"right); {found.half_states} of {found.looks} looks at what serves "
         f"saw a half state. p99 {found.p99_before_ms:.1f} ms before, {found.p99_during_ms:.1f} ms "
         f"during ({found.p99_during_ms / found.p99_before_ms:.2f}x).\n"
     )

@@ -15,7 +15,8 @@ from firstflight.answering import POLL_SECONDS
 
 PER_SECOND = 50.0
 # A switch is followed at the next poll, and a request that began before it ends after it.
-GRACE = POLL_SECONDS + 1.0
+GRACE = POLL_SECONDS + 0.5
+HOLD = GRACE + 1.0  # for the last second of each release only that one may answer
 
 
 @dataclass
@@ -28,8 +29,9 @@ class Result:
         Failed: without an answer.
     looks, half_states : int
         Readings of what serves, and those that showed no whole state.
-    not_live : int
-        Answers by a release that had not been live for longer than a poll takes.
+    not_live, judged : int
+        Answers by a release that had not been live for longer than a poll takes; and how many were
+        given while only one release could be the right one.
     p99_before_ms, p99_during_ms : float
     """
 
@@ -39,8 +41,31 @@ class Result:
     looks: int
     half_states: int
     not_live: int
+    judged: int
     p99_before_ms: float
     p99_during_ms: float
+
+
+def not_live(
+    answers: list[tuple[float, float, str | None]], lived: list[tuple[float, float, str]]
+) -> tuple[int, int]:
+    """Count answers by a release that was not live, and those that only one release may give.
+
+    Parameters
+    ----------
+    answers : list of (begun, ended, release)
+        Seconds of the wall clock, and who answered; None for no answer.
+    lived : list of (since, to, release)
+        When each release was live.
+    """
+    wrong = judged = 0
+    for begun, ended, release in answers:
+        if release is not None:
+            right = {version for since, to, version in lived
+                     if begun - GRACE < to and since < ended}  # fmt: skip
+            wrong += release not in right
+            judged += len(right) == 1
+    return wrong, judged
 
 
 def run(n: int = 200) -> Result:
@@ -81,7 +106,7 @@ def run(n: int = 200) -> Result:
                 now = time.time()
                 lived.append((since, now, live))
                 live, other, since = other, live, now
-                time.sleep(0.2)
+                time.sleep(HOLD)
             lived.append((since, float("inf"), live))
             seconds = time.time() - begun
             over.set()
@@ -96,14 +121,7 @@ def run(n: int = 200) -> Result:
         switcher.join()
         reader.join()
         shop.switch(shop.TREES)
-    wrong = sum(
-        not any(
-            version == release and begun - GRACE < to and since < ended
-            for since, to, version in lived
-        )
-        for begun, ended, release in answers
-        if release is not None
-    )
+    wrong, judged = not_live(answers, lived)
     during = Outcome([ms for part in outcome for ms in part.ms])
     return Result(
         switches=n,
@@ -112,6 +130,7 @@ def run(n: int = 200) -> Result:
         looks=looks,
         half_states=half,
         not_live=wrong,
+        judged=judged,
         p99_before_ms=before.p99,
         p99_during_ms=during.p99,
     )
