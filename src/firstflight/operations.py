@@ -347,6 +347,8 @@ def train_release(
         If a month of these days has not landed.
     ReleaseError
         If the use case has no such recipe.
+    FirstFlightError
+        If the use case has no such feature version.
     RegistryError
         If the registry was there and is gone or damaged.
     """
@@ -377,6 +379,8 @@ def register_snapshot(usecase: UseCase, digest: str, recipe: str) -> str:
         If the snapshot is missing or was altered.
     ReleaseError
         If the use case has no such recipe, or the snapshot is of another use case.
+    FirstFlightError
+        If the use case has the snapshot's feature version no more.
     RegistryError
         If the registry was there and is gone or damaged.
     """

@@ -132,7 +132,7 @@ def find(usecase: UseCase, *, snapshot: str, recipe: str, feature_version: int) 
     recipe : str
         Name of the recipe.
     feature_version : int
-        One that the use case has; its code must be the code that the version was made with.
+        Its code must be the code that the version was made with.
 
     Returns
     -------
@@ -141,6 +141,8 @@ def find(usecase: UseCase, *, snapshot: str, recipe: str, feature_version: int) 
 
     Raises
     ------
+    FirstFlightError
+        If the use case has no such feature version.
     RegistryError
         If there is a registry and it is damaged.
     """
@@ -148,7 +150,7 @@ def find(usecase: UseCase, *, snapshot: str, recipe: str, feature_version: int) 
         "snapshot": snapshot,
         "recipe": recipe,
         "feature_version": str(feature_version),
-        "code_digest": usecase.features[feature_version].code_digest,
+        "code_digest": usecase.feature_set(feature_version).code_digest,
     }
     for version in versions(usecase.name):
         if wanted.items() <= tags(usecase.name, version).items():

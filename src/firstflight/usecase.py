@@ -172,6 +172,31 @@ class UseCase:
     accidents: Mapping[str, Accident] = field(default_factory=dict, repr=False)
     incidents: Mapping[dt.date, str] = field(default_factory=dict, repr=False)
 
+    def feature_set(self, version: int) -> FeatureSet:
+        """Return the features of one version.
+
+        Parameters
+        ----------
+        version : int
+            One of `features`.
+
+        Returns
+        -------
+        FeatureSet
+            The code and the state of this version.
+
+        Raises
+        ------
+        FirstFlightError
+            If this code has no such version.
+        """
+        if version not in self.features:
+            raise FirstFlightError(
+                f"{self.name} has no feature version {version}: choose one of "
+                f"{', '.join(str(v) for v in self.features)}."
+            )
+        return self.features[version]
+
 
 def get(name: str) -> UseCase:
     """Return the use case of this name.

@@ -588,6 +588,9 @@ def test_the_commands_of_the_runbook(clean):
     assert "no release" in run("history", "--at", "2013-01-01").stdout
 
 
+TRAIN = ("train", "logistic_regression", "--start", "2013-02-10", "--end", "2013-02-20")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
@@ -596,6 +599,8 @@ def test_the_commands_of_the_runbook(clean):
         (("history", "--at", "yesterday"), 2, "is not a day"),
         (("train", "magic", "--start", "2013-02-10", "--end", "2013-02-20"), 1, "no recipe"),
         (("state", "--feature-version", "9"), 1, "no feature version 9"),
+        (("state", "--feature-version", "1", "--since", "2013-04-02"), 1, "the end comes first"),
+        ((*TRAIN, "--feature-version", "9"), 1, "no feature version 9"),
         (("land", "2014-01"), 1, "2014-01"),
         (("rollback", "--reason", "x"), 1, "nothing to go back from"),
         (("canary", "--by", "model_owner", "--reason", "x"), 1, "no candidate"),
