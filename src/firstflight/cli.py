@@ -255,6 +255,9 @@ def status_command(usecase: UseCaseName = "flights", as_json: Json = False) -> N
     mode, share = found["rollout"]["mode"], found["rollout"]["share"]
     console.print(f"rollout: {mode}" + (f" {share:.0%}" if mode == "canary" else ""))
     console.print(f"last change: {found['last_change'] or 'none'}", markup=False)
+    for alias, about in found["releases"].items():
+        if "problem" in about:
+            console.print(f"{alias}: {about['problem']}", markup=False, soft_wrap=True)
     if found["registry_problem"]:
         console.print(f"registry: {found['registry_problem']}", markup=False, soft_wrap=True)
     for number in found["unfinished_changes"]:

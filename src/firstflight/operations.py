@@ -93,9 +93,9 @@ def gate_window(usecase: UseCase, version: str) -> tuple[dt.date, dt.date]:
     Raises
     ------
     RegistryError
-        If there is no such version, or no registry.
+        If there is no such version, no registry, or the version was not registered by this path.
     """
-    trained_to = dt.date.fromisoformat(registry.tags(usecase.name, version)["trained_to"])
+    trained_to = dt.date.fromisoformat(registry.lineage(usecase.name, version)["trained_to"])
     days = process.load().usecase(usecase.name).gate.window_days
     return trained_to + dt.timedelta(days=1), trained_to + dt.timedelta(days=days)
 
@@ -763,10 +763,11 @@ def feature_versions(usecase: UseCase) -> list[int]:
     Raises
     ------
     RegistryError
-        If there are such releases and the registry cannot be read.
+        If there are such releases and the registry cannot be read, or one of them was not
+        registered by this path.
     """
     versions = set(history.serving(usecase.name).releases.values())
-    return sorted({int(registry.tags(usecase.name, v)["feature_version"]) for v in versions})
+    return sorted({int(registry.lineage(usecase.name, v)["feature_version"]) for v in versions})
 
 
 def check_releases(usecase: UseCase) -> dict[str, str]:
@@ -1044,7 +1045,7 @@ def status(usecase: UseCase, drops: Drops) -> dict:
     dict
         ``usecase`` and ``today``. ``releases``: per alias its version, since which day it has that
         alias, its verdict and waiver, its loss (see `online_loss`) and, if the registry can be
-        read, what it was made of. ``rollout``: mode and share of the traffic. ``last_change``: its
+        read, what it was made of or, as ``problem``, why nobody knows. ``rollout``: mode and share of the traffic. ``last_change``: its
         reason, or None. ``unfinished_changes``: numbers of changes that MLflow has not followed
         yet. ``unproven_rollback``: the number of the last change of what serves, if it is a
         rollback without a proof, else None. ``registry_problem``: a sentence, or empty.
@@ -1080,13 +1081,7 @@ def status(usecase: UseCase, drops: Drops) -> dict:
             "online": online_loss(usecase, version, drops),
         }
         if not registry_problem:
-            tags = registry.tags(name, version)
-            releases[alias] |= {
-                "recipe": tags["recipe"],
-                "feature_version": int(tags["feature_version"]),
-                "trained_on": f"{tags['trained_from']}..{tags['trained_to']}",
-                "snapshot": tags["snapshot"],
-            }
+            releases[alias] |= _made_of(name, version)
     unfinished = [] if registry_problem else deployments.unfinished(name)
     by_hand = {}
     if not registry_problem and not unfinished:
@@ -1103,6 +1098,20 @@ def status(usecase: UseCase, drops: Drops) -> dict:
         "registry_problem": registry_problem,
         "aliases_moved_by_hand": by_hand,
         "alerts": last_alerts(name),
+    }
+
+
+def _made_of(usecase: str, version: str) -> dict[str, str | int]:
+    """Return what a release was made of, or the sentence that says why that is not known."""
+    try:
+        made = registry.lineage(usecase, version)
+    except RegistryError as error:
+        return {"problem": str(error)}
+    return {
+        "recipe": made["recipe"],
+        "feature_version": int(made["feature_version"]),
+        "trained_on": f"{made['trained_from']}..{made['trained_to']}",
+        "snapshot": made["snapshot"],
     }
 
 

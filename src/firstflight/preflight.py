@@ -113,7 +113,7 @@ def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = Non
     Raises
     ------
     RegistryError
-        If there is no such version, or no registry.
+        If there is no such version, no registry, or the version was not registered by this path.
     """
     evidence = gather(usecase, target, drops, url)
     return [
@@ -167,10 +167,10 @@ def gather(usecase: UseCase, target: str, drops: Drops, url: str | None = None) 
     Raises
     ------
     RegistryError
-        If there is no such version, or no registry.
+        If there is no such version, no registry, or the version was not registered by this path.
     """
-    tags = registry.tags(usecase.name, target)
-    version = int(tags["feature_version"])
+    made = registry.lineage(usecase.name, target)
+    version = int(made["feature_version"])
     release: Release | FirstFlightError
     findings: tuple[Finding, ...] | FirstFlightError = ()
     try:
@@ -182,7 +182,7 @@ def gather(usecase: UseCase, target: str, drops: Drops, url: str | None = None) 
             findings = tuple(last_week(release, drops, _state_of_today(usecase, version, drops)))
         except FirstFlightError as error:
             findings = error
-    return Evidence(usecase, target, drops, url, version, tags["snapshot"], release, findings)
+    return Evidence(usecase, target, drops, url, version, made["snapshot"], release, findings)
 
 
 def _state_of_today(usecase: UseCase, feature_version: int, drops: Drops) -> Values:
