@@ -815,8 +815,8 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
     """Check the live release's week that ends on `last_day`: contract, drift, performance.
 
     The inputs are those of the prediction log: what the service was really asked. Writes
-    ``<use case>-<day>.json`` (the result) and Evidently's pages beside it to the workspace's
-    reports; the day in the name is the last one of that week on which the release answered.
+    ``<use case>-<last_day>.json`` (the result) and Evidently's pages beside it to the workspace's
+    reports; a result of the same week is replaced.
 
     Parameters
     ----------
@@ -874,7 +874,7 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
             *contract.outcome_checks(usecase, drops, alerts, last_day=last_day),
         ],
     )
-    stem = workspace.current().reports / f"{usecase.name}-{watched.result.last_day}"
+    stem = workspace.current().reports / f"{usecase.name}-{last_day}"
     for name, run in watched.runs.items():
         files.write(stem.with_name(f"{stem.name}-{name}.html"), drift.page(run))
     # Last: who finds the result finds the pages too.
@@ -1045,12 +1045,12 @@ def status(usecase: UseCase, drops: Drops) -> dict:
     dict
         ``usecase`` and ``today``. ``releases``: per alias its version, since which day it has that
         alias, its verdict and waiver, its loss (see `online_loss`) and, if the registry can be
-        read, what it was made of or, as ``problem``, why nobody knows. ``rollout``: mode and share of the traffic. ``last_change``: its
-        reason, or None. ``unfinished_changes``: numbers of changes that MLflow has not followed
-        yet. ``unproven_rollback``: the number of the last change of what serves, if it is a
-        rollback without a proof, else None. ``registry_problem``: a sentence, or empty.
-        ``aliases_moved_by_hand``: the aliases of MLflow that show another version than the one that
-        serves. ``alerts``: see `last_alerts`.
+        read, what it was made of or, as ``problem``, why nobody knows. ``rollout``: mode and share
+        of the traffic. ``last_change``: its reason, or None. ``unfinished_changes``: numbers of
+        changes that MLflow has not followed yet. ``unproven_rollback``: the number of the last
+        change of what serves, if it is a rollback without a proof, else None.
+        ``registry_problem``: a sentence, or empty. ``aliases_moved_by_hand``: the aliases of MLflow
+        that show another version than the one that serves. ``alerts``: see `last_alerts`.
 
     Raises
     ------

@@ -30,6 +30,7 @@ from firstflight import (
     state,
     train,
     usecase,
+    workspace,
 )
 from firstflight.cli import app
 from firstflight.errors import PermissionRefused, RollbackRefused
@@ -168,6 +169,21 @@ def with_weather(folder, column, change, days):
         sums[f"weather/{month}.parquet"] = hashlib.sha256(path.read_bytes()).hexdigest()
         (folder / drops.SUMS).write_text("".join(f"{d}  {n}\n" for n, d in sums.items()))
     return drops.Drops(folder, FLIGHTS.sources, TODAY)
+
+
+def test_a_weekly_report_is_named_after_the_day_that_was_asked_for(url):
+    """The release answered up to 4 February; the week to the 6th has silent days at its end."""
+    known = operations.landed(FLIGHTS, day("2013-02-07"))
+    reports = workspace.current().reports
+    first = operations.monitor_week(FLIGHTS, known, day("2013-02-04"))
+    kept = (reports / "flights-2013-02-04.json").read_bytes()
+    second = operations.monitor_week(FLIGHTS, known, day("2013-02-06"))
+    assert first.last_day == second.last_day == day("2013-02-04")
+    assert second.alerts != first.alerts
+    assert (reports / "flights-2013-02-04.json").read_bytes() == kept
+    assert (reports / "flights-2013-02-06-drift.html").is_file()
+    newest = operations.last_alerts("flights")
+    assert newest == [alert.model_dump(mode="json") for alert in second.alerts]
 
 
 def test_a_clean_morning_has_no_objection(url):
