@@ -236,6 +236,26 @@ def test_who_may_not_changes_nothing(url, options, words):
     assert everything() == before
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost:port", "127.0.0.1:3000", "http://", "http://xn--", "ftp://here", ""],
+)
+def test_an_address_that_is_none_changes_nothing(url, address):
+    before = everything()
+    n = [records.numbers("flights", kind) for kind in (rollback.FROZEN, rollback.PROOFS)]
+    none = "is no address of a service, so nothing was asked or changed"
+    with pytest.raises(RollbackRefused, match=none):
+        go_back(address, by="model_owner", force=True)
+    with pytest.raises(RollbackRefused, match=none):
+        rollback.prove_again(FLIGHTS, url=address, by="on_call")
+    with pytest.raises(RollbackRefused, match=none):
+        rollback.prove(address, FLIGHTS, GOOD, pd.DataFrame())
+    assert everything() == before
+    assert [records.numbers("flights", kind) for kind in (rollback.FROZEN, rollback.PROOFS)] == n
+    found = asked(url=address)
+    assert refused(found) == ["service"] and none in found["service"].sentence
+
+
 def test_without_a_previous_release_there_is_nothing_to_go_back_to(url):
     deployments.change(
         "flights", "alias", after={"previous": None}, by="model_owner", reason="none"
