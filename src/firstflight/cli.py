@@ -123,7 +123,7 @@ def _finish() -> None:
             for usecase in left:
                 entry = deployments.settle(usecase)
                 judgements.settle(usecase)
-                if entry is not None:
+                if entry is not None and entry.n not in deployments.unfinished(usecase):
                     _say(f"finished change {entry.n} of {usecase}, which was cut off")
     except (RegistryError, BusyError, StorageError):
         return
@@ -139,7 +139,7 @@ def _pending(usecase: str) -> int:
 def _made(text: str, entry: Deployment, pending: int) -> None:
     """Say what a change did, and if a command that was cut off had made it."""
     if entry.n == pending:
-        text += f" (change {entry.n} of {entry.date}, which was cut off, is finished)"
+        text += f" (change {entry.n} of {entry.date}, made by a command that was cut off)"
     console.print(text, soft_wrap=True, markup=False)
 
 

@@ -176,7 +176,8 @@ def _require_sense(
                 f"{usecase} has no alias {name!r}, so nothing was changed: there are "
                 f"{', '.join(history.ALIASES)}."
             )
-        # What is served already is not asked again: MLflow may be gone, and going back must work.
+        # An alias that stays was asked about when it was set: if its version was deleted in MLflow
+        # since, the others can still be changed.
         if before.get(name) != version and registry.resolve(usecase, version) != version:
             raise RolloutError(
                 f"{usecase} has no version {version!r}, so nothing was changed: write its number "

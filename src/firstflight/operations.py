@@ -398,7 +398,7 @@ def register_snapshot(usecase: UseCase, digest: str, recipe: str) -> str:
 
 
 def _settle(usecase: str) -> history.Deployment | None:
-    """Finish what a command that was cut off left undone; return the change that was finished."""
+    """Finish what a command that was cut off left undone; return the change that it had made."""
     with locks.writing("settle"):
         begun = deployments.settle(usecase)
         judgements.settle(usecase)
@@ -406,7 +406,7 @@ def _settle(usecase: str) -> history.Deployment | None:
 
 
 def _same(begun: history.Deployment | None, action: str, by: str, **after: str | None) -> bool:
-    """Tell whether a change that was cut off, and is finished now, is the one asked for."""
+    """Tell whether the change of a command that was cut off is the one asked for."""
     return (
         begun is not None
         and (begun.action, begun.by) == (action, by)

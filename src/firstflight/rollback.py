@@ -317,7 +317,7 @@ def rollback(
     if url is not None:
         require_address(url)
     with locks.writing("rollback"):
-        begun = deployments.settle(usecase.name)  # cut off, and finished now
+        begun = deployments.settle(usecase.name)  # of a command that was cut off
         entry = unproven(usecase.name)
         done_before = entry is not None and (url is not None or entry == begun)
         if entry is None or not done_before:
