@@ -922,7 +922,10 @@ def measured_rules(
     Raises
     ------
     MonitorError
-        If fewer than 16 weeks have landed.
+        If `every` is below 1, fewer than 16 weeks have landed, or no two quiet weeks follow one
+        another.
+    GateError
+        If `decisions` is true and too few days have answers of two releases to measure the gate on.
     RegistryError
         If there is a registry and it is damaged.
     """
