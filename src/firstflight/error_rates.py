@@ -400,7 +400,7 @@ def gate_rates(
     """
     quick = rules.model_copy(update={"bootstrap": 200})
     day = pd.to_datetime(rows["date"]).dt.normalize()
-    days = np.sort(day.unique())
+    rows, days = rows.assign(date=day), np.sort(day.unique())
     starts = days[: -rules.window_days]
     if not len(starts):
         raise GateError(

@@ -95,6 +95,27 @@ class Interval(BaseModel):
         )
 
 
+def whole_days(dates: ArrayLike) -> pd.DatetimeIndex:
+    """Return the day of each date or timestamp: rows of one day count together, whatever the hour.
+
+    Parameters
+    ----------
+    dates : array_like of shape (n,)
+        Dates, timestamps without a time zone, or text such as ``"2013-07-14"``.
+
+    Returns
+    -------
+    DatetimeIndex of shape (n,)
+        Midnights; missing where the date is.
+
+    Examples
+    --------
+    >>> whole_days(["2013-07-14 06:00", "2013-07-14 18:00"]).nunique()
+    1
+    """
+    return pd.DatetimeIndex(pd.to_datetime(np.asarray(dates))).normalize()
+
+
 def row_loss(metric: str, label: ArrayLike, prediction: ArrayLike) -> NDArray[np.float64]:
     """Return the loss of each row.
 
@@ -421,7 +442,7 @@ def _by_day(
     dates: ArrayLike, loss: NDArray[Any], least: int = 2
 ) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]]]:
     """Return the sorted days, and per day the sum of the loss and the number of rows."""
-    day = pd.to_datetime(np.asarray(dates)).normalize()
+    day = whole_days(dates)
     if loss.ndim != 1 or len(day) != loss.size:
         raise MetricError(
             f"Each loss needs its date, and there are {loss.size} losses and {len(day)} dates."
