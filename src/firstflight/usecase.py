@@ -51,9 +51,11 @@ class FeatureSet:
         DataFrame for a DataFrame, and a dict of numpy arrays for a mapping of numpy arrays. The
         same function makes training rows and answers single requests.
     code : tuple of callables, optional
-        Every function whose change would change a feature; `code_digest` covers them.
+        Every function whose change would change a feature, those that make the requests of the
+        training rows among them; `code_digest` covers them.
     settings : mapping of str to any, optional
-        Every constant whose change would change a feature; `code_digest` covers them too.
+        Every constant whose change would change a feature, by its name in small letters;
+        `code_digest` covers them too.
     """
 
     version: int
@@ -73,7 +75,8 @@ class FeatureSet:
         a feature: another operation, constant, column name, called function, default, decorator or
         order of statements. It does not change with comments, layout, docstrings, annotations, or
         a consistent new name for a parameter or local variable (see `firstflight.fingerprint`).
-        It sees the functions in `code` and the constants in `settings`, not what they call.
+        It sees the functions in `code` and the constants in `settings`, not what they call: the
+        tests hold both lists against what the functions use of a use case's modules.
         """
         names = [repr(self.columns), repr(self.categorical), repr(sorted(self.settings.items()))]
         text = "\n".join([*names, *(fingerprint.of(function) for function in self.code)])
