@@ -1,4 +1,4 @@
-"""Change what serves: one permission, one lock, one record written by one commit.
+"""Change what serves: one permission, one lock, one record, a file that appears in one step.
 
 The entry of the history is the change. MLflow's aliases and tags follow it; `settle`, with which
 every change begins, brings them up to date where a command was cut off, so nothing stays half done.

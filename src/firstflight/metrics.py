@@ -1,8 +1,8 @@
-"""Losses, and how sure we are of them when the flights of one day share their weather.
+"""Losses, and how sure we are of them when the rows of one day are alike.
 
-A mean loss over 6,000 flights of one week looks precise, and is not: the week has 7 days of
-weather, and a day shares some of it with the next. All intervals here are of a series of days,
-never of rows; `firstflight.intervals` says how they are made.
+A mean loss over the 6,000 rows of one week looks precise, and is not: what the rows of one day
+share was drawn only 7 times, and a day is like the one before. All intervals here are of a series
+of days, never of rows; `firstflight.intervals` says how they are made.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""The prediction log and the labels that arrive late -> what each release really did."""
+"""The prediction log joined with the labels that arrive late: what each release really did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""May we go back: the questions whose "no" would make the old release worse than the bad one.
+"""May we go back: the questions whose "no" means that going back may be worse than staying.
 
 `gather` loads the old release and looks at the last week of upstream data. Each question is a
 function of that evidence: it returns a sentence, or raises an error with one. `preflight` asks them
@@ -91,7 +91,7 @@ class Evidence:
 
 
 def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = None) -> list[Answer]:
-    """Ask every question whose "no" would make the old release worse than the bad one.
+    """Ask every question whose "no" means that going back may be worse than staying.
 
     Parameters
     ----------
