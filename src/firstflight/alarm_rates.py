@@ -223,9 +223,9 @@ def measure(
     process : Process
         The decisions to measure: ``firstflight.process.load()``, or a changed copy of it.
     releases : sequence of Release, optional
-        Releases whose answers are judged, on the weeks after the days that they learned from; each
-        needs at least one, from Monday to Sunday. The first one's reference is what inputs are held
-        against; without any, a sample of the first 90 days.
+        Releases whose answers are judged, on the weeks after the days that they learned from; one
+        that has no such week yet, from Monday to Sunday, adds nothing. The first one's reference is
+        what inputs are held against; without any, a sample of the first 90 days.
     every : int, default=4
         Accidents are replayed in one quiet week of this many, 1 or more; false alarms are counted
         in all quiet weeks.
@@ -238,13 +238,19 @@ def measure(
     Raises
     ------
     MonitorError
-        If fewer than 16 weeks have landed.
+        If `every` is below 1, fewer than 16 weeks have landed, or no two quiet weeks follow one
+        another.
     DropError
         If no source names its first month, or a month has not landed or is not what was promised.
     ProcessError
         If the process decides nothing about the use case.
     """
+    if every < 1:
+        raise MonitorError(
+            f"Accidents cannot be replayed in one quiet week of {every}: give `every` as 1 or more."
+        )
     days = Replayed.of(usecase, drops, process, releases[0] if releases else None)
+    checked = controls(days)  # first: it refuses what cannot be measured, and the rest takes long
     weekly = {sunday: days.week(sunday) for sunday in days.sundays}
     quiet = [_row(s, "week", f) for s in days.quiet_sundays for f in weekly[s]]
     mornings = days.quiet_mornings
@@ -262,7 +268,7 @@ def measure(
         rules=_rules_table(days, quiet_table, len(mornings), accidents, answers),
         accidents=pd.DataFrame([_accident_row(*found) for found in accidents]),
         releases=_releases_table(answers),
-        controls=controls(days),
+        controls=checked,
         quiet=quiet_table,
     )
 
@@ -384,6 +390,11 @@ class Replayed:
     def quiet_sundays(self) -> list[dt.date]:
         """Those of `sundays` whose week holds no known incident."""
         return [day for day in self.sundays if self._quiet(day, 7)]
+
+    @property
+    def quiet_fortnights(self) -> list[dt.date]:
+        """Those of `sundays` whose week and the week before it hold no known incident."""
+        return [day for day in self.sundays if self._quiet(day, 14)]
 
     @property
     def quiet_mornings(self) -> list[dt.date]:
@@ -655,12 +666,12 @@ def answered_weeks(release: Release, drops: Drops, rules: UseCaseRules) -> pd.Da
     Returns
     -------
     DataFrame
-        One row per week: ``release``, ``week`` (its Sunday), ``excess`` (loss minus naive loss in
-        the unit of the metric), ``losing`` (whether that is above 0), the distance of the
-        predictions from the reference (``distance``) and from the four weeks before
-        (``distance, rolling``; missing until there are four), and a column per rule with whether it
-        fires. Distances are in standard deviations of what they are measured from. The rules about
-        labels look at ``performance_weeks`` up to that Sunday.
+        One row per week, none before the first whole one: ``release``, ``week`` (its Sunday),
+        ``excess`` (loss minus naive loss in the unit of the metric), ``losing`` (whether that is
+        above 0), the distance of the predictions from the reference (``distance``) and from the
+        four weeks before (``distance, rolling``; missing until there are four), and a column per
+        rule with whether it fires. Distances are in standard deviations of what they are measured
+        from. The rules about labels look at ``performance_weeks`` up to that Sunday.
 
     Raises
     ------
@@ -724,7 +735,8 @@ def answered_weeks(release: Release, drops: Drops, rules: UseCaseRules) -> pd.Da
                 "feature_drift": any(score >= rules.alerts.feature_drift_max for score in moved),
             }
         )
-    return pd.DataFrame(rows)
+    columns = ["release", "week", "excess", "losing", "distance", "distance, rolling"]
+    return pd.DataFrame(rows, columns=[*columns, *_answer_rules()])
 
 
 def _releases_table(weeks: pd.DataFrame) -> pd.DataFrame:
@@ -803,7 +815,17 @@ def controls(days: Replayed) -> pd.DataFrame:
         One row per case: ``rule``, ``case``, ``fires``, ``twin is quiet``, ``inputs differ``. A
         rule that does not apply (no category, no state) has no row; one that is tried on several
         columns has several.
+
+    Raises
+    ------
+    MonitorError
+        If no two quiet weeks follow one another.
     """
+    if not days.quiet_fortnights:
+        raise MonitorError(
+            f"Alarms of {days.usecase.name} are tried on two quiet weeks, one after the other, and "
+            f"from {days.first} on there are none: land more months."
+        )
     rows = []
     for rule, case, damaged, clean, ask in _cases(days):
         rows.append(
@@ -828,7 +850,7 @@ def _cases(days: Replayed) -> Iterator[_Case]:
 
 
 def _input_cases(days: Replayed) -> Iterator[_Case]:
-    sunday = [day for day in days.quiet_sundays if days._quiet(day, 14)][-1]
+    sunday = days.quiet_fortnights[-1]
     alerts, expected = days.rules.alerts, days.expected
     clean = days.inputs(days.between(days.requests, sunday - 6 * DAY, sunday))
     previous = days.inputs(days.between(days.requests, sunday - 13 * DAY, sunday - 7 * DAY))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 REPLAY_HEADER = "x-firstflight-replay"
+NO_CLOCK, UNKNOWN = -1, -2  # in place of the time at which the clock's file was changed
 LOG_SECONDS = 1.0  # an answer waits this long for its line in the log, and then goes without
 
 logger = logging.getLogger("bentoml.firstflight")  # below BentoML's own: the server's log
@@ -206,7 +207,7 @@ class Answering:
         self.counts: Counter[str] = Counter()
         self.log = PredictionLog(usecase, self.rules.log_file_mb)
         self.held = follow(usecase, Held())
-        self._clock: tuple[int, dt.date] = (-1, dt.date.today())
+        self._clock: tuple[int, dt.date] = (NO_CLOCK, dt.date.today())
         self._ended = threading.Event()
 
     def start(self) -> None:
@@ -227,7 +228,7 @@ class Answering:
                 logger.exception("The registry could not be followed; asking again.")
 
     def today(self) -> dt.date:
-        """Return the clock's today; a clock file that is damaged leaves the last day that was read.
+        """Return the clock's today; a clock file that is no use leaves the last day that it gave.
 
         Returns
         -------
@@ -236,8 +237,11 @@ class Answering:
         """
         try:
             changed = workspace.current().clock_file.stat().st_mtime_ns
+        except FileNotFoundError:
+            self._clock = (NO_CLOCK, dt.date.today())
+            return self._clock[1]
         except OSError:
-            return dt.date.today()
+            changed = UNKNOWN
         if changed != self._clock[0]:
             try:
                 self._clock = (changed, clock.today())

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from firstflight import files, locks, moves
-from firstflight.errors import BackupError
+from firstflight.errors import BackupError, StorageError
 from firstflight.workspace import Workspace, current
 
 FORMAT = 1
@@ -253,7 +253,7 @@ def _content(ws: Workspace) -> Iterator[Path]:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, onerror=_refuse_unread):
         folders.sort()
         for name in folders:
             if (Path(folder) / name).is_symlink():
@@ -263,8 +263,33 @@ def _files(root: Path) -> Iterator[Path]:
                 )
         for name in sorted(names):
             path = Path(folder) / name
-            if path.is_file():  # no sockets; a link to a file counts as the file
+            with _reading(path):
+                kept = path.is_file()  # no sockets; a link to a file counts as the file
+            if kept:
                 yield path
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Let an error of reading a file name that file, and not the archive."""
+    try:
+        yield
+    except FileNotFoundError:  # gone meanwhile, and left out
+        raise
+    except OSError as error:
+        raise _unread(path, error) from None
+
+
+def _refuse_unread(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise _unread(error.filename, error)
+
+
+def _unread(path: Path | str, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path} cannot be read ({error.strerror or error}), so nothing was backed up: make it "
+        "readable, or take it away first."
+    )
 
 
 def _is_database(path: Path) -> bool:
@@ -298,24 +323,27 @@ def _database_copy(path: Path, scratch: Path) -> Path:
 class _Hashed:
     """A file that makes the sha256 of what is read of it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.digest = file, hashlib.sha256()
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self.file, self.path, self.digest = file, path, hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        block = self.file.read(size)
+        with _reading(self.path):
+            block = self.file.read(size)
         self.digest.update(block)
         return block
 
 
 def _add(archive: tarfile.TarFile, path: Path, name: str) -> dict[str, Any]:
     """Add a file as long as it is now (a log may grow meanwhile); return its manifest entry."""
-    with path.open("rb") as file:
+    with _reading(path):
+        opened = path.open("rb")
+    with opened as file:
         entry = archive.gettarinfo(arcname=name, fileobj=file)
         if not entry.isreg():  # the second of two hard links: as a file of its own
             entry.type, entry.linkname = tarfile.REGTYPE, ""
             entry.size = os.fstat(file.fileno()).st_size
         entry.uid = entry.gid = 0
         entry.uname = entry.gname = ""
-        read = _Hashed(file)
+        read = _Hashed(file, path)
         archive.addfile(entry, read)
     return {"sha256": read.digest.hexdigest(), "bytes": entry.size}

@@ -123,7 +123,7 @@ def _finish() -> None:
             for usecase in left:
                 entry = deployments.settle(usecase)
                 judgements.settle(usecase)
-                if entry is not None:
+                if entry is not None and entry.n not in deployments.unfinished(usecase):
                     _say(f"finished change {entry.n} of {usecase}, which was cut off")
     except (RegistryError, BusyError, StorageError):
         return
@@ -139,7 +139,7 @@ def _pending(usecase: str) -> int:
 def _made(text: str, entry: Deployment, pending: int) -> None:
     """Say what a change did, and if a command that was cut off had made it."""
     if entry.n == pending:
-        text += f" (change {entry.n} of {entry.date}, which was cut off, is finished)"
+        text += f" (change {entry.n} of {entry.date}, made by a command that was cut off)"
     console.print(text, soft_wrap=True, markup=False)
 
 
@@ -255,6 +255,9 @@ def status_command(usecase: UseCaseName = "flights", as_json: Json = False) -> N
     mode, share = found["rollout"]["mode"], found["rollout"]["share"]
     console.print(f"rollout: {mode}" + (f" {share:.0%}" if mode == "canary" else ""))
     console.print(f"last change: {found['last_change'] or 'none'}", markup=False)
+    for alias, about in found["releases"].items():
+        if "problem" in about:
+            console.print(f"{alias}: {about['problem']}", markup=False, soft_wrap=True)
     if found["registry_problem"]:
         console.print(f"registry: {found['registry_problem']}", markup=False, soft_wrap=True)
     for number in found["unfinished_changes"]:
@@ -350,11 +353,6 @@ def state_command(
     from firstflight import usecase as usecases
 
     case = usecases.get(usecase)
-    if feature_version not in case.features:
-        raise FirstFlightError(
-            f"{usecase} has no feature version {feature_version}: it has "
-            f"{', '.join(str(v) for v in case.features)}."
-        )
     today = clock.today()
     done = state.publish(
         case, operations.landed(case), feature_version, _day(since) or today, today

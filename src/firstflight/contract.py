@@ -177,8 +177,13 @@ def profile(reference: pd.DataFrame, usecase: UseCase, feature_version: int) -> 
     -------
     Profile
         The expectations.
+
+    Raises
+    ------
+    FirstFlightError
+        If the use case has no such feature version.
     """
-    features = usecase.features[feature_version]
+    features = usecase.feature_set(feature_version)
     columns = {}
     for name in features.columns:
         values = reference[name]

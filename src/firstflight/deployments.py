@@ -1,4 +1,4 @@
-"""Change what serves: one permission, one lock, one record written by one commit.
+"""Change what serves: one permission, one lock, one record, a file that appears in one step.
 
 The entry of the history is the change. MLflow's aliases and tags follow it; `settle`, with which
 every change begins, brings them up to date where a command was cut off, so nothing stays half done.
@@ -176,7 +176,8 @@ def _require_sense(
                 f"{usecase} has no alias {name!r}, so nothing was changed: there are "
                 f"{', '.join(history.ALIASES)}."
             )
-        # What is served already is not asked again: MLflow may be gone, and going back must work.
+        # An alias that stays was asked about when it was set: if its version was deleted in MLflow
+        # since, the others can still be changed.
         if before.get(name) != version and registry.resolve(usecase, version) != version:
             raise RolloutError(
                 f"{usecase} has no version {version!r}, so nothing was changed: write its number "

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from firstflight import gate, intervals
+from firstflight.errors import GateError
 from firstflight.metrics import row_loss
 from firstflight.process import Dependence, GateRules, Metric, RolloutRules, UseCaseRules
 
@@ -394,11 +395,18 @@ def gate_rates(
     Raises
     ------
     GateError
-        If `firstflight.gate.judge` cannot judge the rows of a window.
+        If the rows are of ``window_days`` days or fewer, or no window has enough data; or if
+        `firstflight.gate.judge` cannot judge the rows of a window.
     """
     quick = rules.model_copy(update={"bootstrap": 200})
     day = pd.to_datetime(rows["date"]).dt.normalize()
-    starts = np.sort(day.unique())[: -rules.window_days]
+    rows, days = rows.assign(date=day), np.sort(day.unique())
+    starts = days[: -rules.window_days]
+    if not len(starts):
+        raise GateError(
+            f"The gate is measured on windows of {rules.window_days} days, and the rows are of "
+            f"{len(days)} days: give it the rows of more days."
+        )
     free = dict.fromkeys(gate.BUDGETS, 0.0)
     said: dict[str, list[tuple[str, bool]]] = {"before": [], "now": []}
     for start in rng.choice(starts, windows):
@@ -410,6 +418,11 @@ def gate_rates(
         slices = verdict.check("slices").outcome == "fail"
         said["now"].append((verdict.check("better_than_live").outcome, slices))
         said["before"].append(_gate_before(part, metric, quick))
+    if not said["now"]:
+        raise GateError(
+            f"None of {windows} windows has the {rules.min_rows} rows on {rules.min_days} days "
+            "that the gate asks for, so it cannot be measured: give it more rows."
+        )
     table = {}
     for name, found in said.items():
         outcomes, bad = [o for o, _ in found], np.array([b for _, b in found])
@@ -489,7 +502,7 @@ def measure(
     MetricError
         If the labels and a column of predictions cannot be scored.
     GateError
-        If `firstflight.gate.judge` cannot judge the rows of a window.
+        If there are too few days or rows to measure the gate on, see `gate_rates`.
     """
     rng = np.random.default_rng(seed)
     known = {name: rows.dropna(subset=[*set(pair)]) for name, pair in pairs.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -16,6 +17,8 @@ from firstflight.errors import StorageError
 from firstflight.workspace import Workspace
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+logger = logging.getLogger(__name__)
 
 
 def write(
@@ -33,14 +36,15 @@ def write(
     content : bytes or str
         Text is written as UTF-8.
     durable : bool, default False
-        Whether the bytes must be on the disk when this returns (a record must, a report need not).
+        Whether the bytes must be on the disk when this returns (a record must, a report need not);
+        see `sync_folder`.
     ws : Workspace, optional
         The workspace that the file belongs to; the one in use if not given.
 
     Raises
     ------
     StorageError
-        If the disk does not take it; the file is the old one or the new one then, whole.
+        If the disk does not take it; the file is as it was then.
     """
     data = content.encode() if isinstance(content, str) else content
     part: Path | None = None
@@ -56,14 +60,14 @@ def write(
         part.chmod(0o644)
         part.replace(path)
         part = None
-        if durable:
-            _sync_folder(path.parent)
     except OSError as error:
         raise not_written(path, error) from None
     finally:
         if part is not None:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
+    if durable:
+        sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -245,9 +249,27 @@ def _folder(path: Path, ws: Workspace | None) -> Path:
     return ws.temporary
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, after a file has got its name there.
+
+    An error is logged and not raised: all readers see the file, so it is written, and who tried
+    again would write it twice. Only a power cut could still take it away.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    """
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        logger.warning(
+            "What was written to %s is there, and the disk does not say that it would outlast a "
+            "power cut (%s): look at the disk.",
+            folder,
+            error.strerror or error,
+        )

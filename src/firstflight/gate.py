@@ -17,7 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from firstflight.errors import GateError
 from firstflight.intervals import holm
-from firstflight.metrics import Interval, MetricError, auc, calibration, difference, row_loss
+from firstflight.metrics import (
+    Interval,
+    MetricError,
+    auc,
+    calibration,
+    difference,
+    row_loss,
+    whole_days,
+)
 from firstflight.process import GateRules, Metric, Process, digest
 
 Outcome = Literal["pass", "hold", "fail"]
@@ -317,13 +325,13 @@ def verdict_of(
     """
     worst: Outcome = max((c.outcome for c in checks), key=("pass", "hold", "fail").index)
     first = next(c.rule for c in checks if c.outcome == worst)
-    days = pd.to_datetime(rows["date"])
+    days = whole_days(rows["date"])
     return Verdict(
         verdict=worst,
         decided_by="all rules" if worst == "pass" else first,
         metric=metric,
         n_rows=len(rows),
-        n_days=days.dt.normalize().nunique(),
+        n_days=days.nunique(),
         first_day=days.min().date(),
         last_day=days.max().date(),
         checks=tuple(checks),
@@ -360,7 +368,7 @@ def require_rows(rows: pd.DataFrame, metric: str, rules: GateRules) -> None:
         raise GateError(
             "The gate has no rows to judge; choose a window that has passed and whose labels came."
         )
-    days = pd.to_datetime(rows["date"], errors="coerce")
+    days = pd.to_datetime(rows["date"], errors="coerce").dt.normalize()
     if days.isna().any():
         raise GateError(
             f"{int(days.isna().sum())} of the gate's {len(rows)} rows have no date; a row counts "
@@ -413,7 +421,7 @@ def row_losses(rows: pd.DataFrame, metric: Metric, rules: GateRules) -> dict[str
 
 
 def _enough_data(rows: pd.DataFrame, rules: GateRules) -> Check:
-    n_days = pd.to_datetime(rows["date"]).dt.normalize().nunique()
+    n_days = whole_days(rows["date"]).nunique()
     enough = len(rows) >= rules.min_rows and n_days >= rules.min_days
     return Check(
         rule="enough_data",
@@ -525,7 +533,7 @@ def _slices(rows: pd.DataFrame, loss: Mapping[str, np.ndarray], rules: GateRules
     for column in rules.slice_columns:
         for value, index in rows.groupby(column, observed=True, dropna=False).indices.items():
             dates = rows["date"].iloc[index]
-            if len(index) < rules.slice_min_rows or pd.to_datetime(dates).nunique() < 2:
+            if len(index) < rules.slice_min_rows or whole_days(dates).nunique() < 2:
                 small += 1
                 continue
             gap = _difference(loss["candidate"][index], loss["live"][index], dates, rules)

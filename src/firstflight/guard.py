@@ -1,4 +1,4 @@
-"""Who may ask and how much: what is settled before a request is read. An ASGI middleware.
+"""Who may ask and how much: what is settled before a request is parsed. An ASGI middleware.
 
 Each refusal is one sentence; nothing of the request is written into any log.
 """

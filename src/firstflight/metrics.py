@@ -1,8 +1,8 @@
-"""Losses, and how sure we are of them when the flights of one day share their weather.
+"""Losses, and how sure we are of them when the rows of one day are alike.
 
-A mean loss over 6,000 flights of one week looks precise, and is not: the week has 7 days of
-weather, and a day shares some of it with the next. All intervals here are of a series of days,
-never of rows; `firstflight.intervals` says how they are made.
+A mean loss over the 6,000 rows of one week looks precise, and is not: what the rows of one day
+share was drawn only 7 times, and a day is like the one before. All intervals here are of a series
+of days, never of rows; `firstflight.intervals` says how they are made.
 
 References
 ----------
@@ -93,6 +93,27 @@ class Interval(BaseModel):
             block_days=self.block_days,
             autocorrelation=self.autocorrelation,
         )
+
+
+def whole_days(dates: ArrayLike) -> pd.DatetimeIndex:
+    """Return the day of each date or timestamp: rows of one day count together, whatever the hour.
+
+    Parameters
+    ----------
+    dates : array_like of shape (n,)
+        Dates, timestamps without a time zone, or text such as ``"2013-07-14"``.
+
+    Returns
+    -------
+    DatetimeIndex of shape (n,)
+        Midnights; missing where the date is.
+
+    Examples
+    --------
+    >>> whole_days(["2013-07-14 06:00", "2013-07-14 18:00"]).nunique()
+    1
+    """
+    return pd.DatetimeIndex(pd.to_datetime(np.asarray(dates))).normalize()
 
 
 def row_loss(metric: str, label: ArrayLike, prediction: ArrayLike) -> NDArray[np.float64]:
@@ -421,7 +442,7 @@ def _by_day(
     dates: ArrayLike, loss: NDArray[Any], least: int = 2
 ) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]]]:
     """Return the sorted days, and per day the sum of the loss and the number of rows."""
-    day = pd.to_datetime(np.asarray(dates)).normalize()
+    day = whole_days(dates)
     if loss.ndim != 1 or len(day) != loss.size:
         raise MetricError(
             f"Each loss needs its date, and there are {loss.size} losses and {len(day)} dates."

@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict
 from firstflight.contract import Finding, contract_checks, profile
 from firstflight.drift import PREDICTION, DriftSummary, drift_report, quality_report
 from firstflight.errors import MonitorError
-from firstflight.metrics import Interval, difference, interval, row_loss
+from firstflight.metrics import Interval, difference, interval, row_loss, whole_days
 from firstflight.process import AlertRules, Metric, Severity, UseCaseRules
 from firstflight.usecase import UseCase
 
@@ -153,13 +153,12 @@ def labelled_window(joined: pd.DataFrame, naive: ArrayLike, rules: AlertRules) -
     Returns
     -------
     DataFrame of shape (n_labelled, n_columns + 1)
-        The columns of `joined`, and ``naive``. Rows that lack a label, a prediction or a naive
-        guess are left out.
+        The columns of `joined`, with ``date`` as whole days, and ``naive``. Rows that lack a label,
+        a prediction or a naive guess are left out.
     """
-    rows = joined.assign(naive=np.asarray(naive, dtype=float))
+    rows = joined.assign(naive=np.asarray(naive, dtype=float), date=whole_days(joined["date"]))
     rows = rows.dropna(subset=["label", PREDICTION, "naive"])
-    day = pd.to_datetime(rows["date"])
-    return rows[day > day.max() - pd.Timedelta(weeks=rules.performance_weeks)]
+    return rows[rows["date"] > rows["date"].max() - pd.Timedelta(weeks=rules.performance_weeks)]
 
 
 def performance(

@@ -93,9 +93,9 @@ def gate_window(usecase: UseCase, version: str) -> tuple[dt.date, dt.date]:
     Raises
     ------
     RegistryError
-        If there is no such version, or no registry.
+        If there is no such version, no registry, or the version was not registered by this path.
     """
-    trained_to = dt.date.fromisoformat(registry.tags(usecase.name, version)["trained_to"])
+    trained_to = dt.date.fromisoformat(registry.lineage(usecase.name, version)["trained_to"])
     days = process.load().usecase(usecase.name).gate.window_days
     return trained_to + dt.timedelta(days=1), trained_to + dt.timedelta(days=days)
 
@@ -347,6 +347,8 @@ def train_release(
         If a month of these days has not landed.
     ReleaseError
         If the use case has no such recipe.
+    FirstFlightError
+        If the use case has no such feature version.
     RegistryError
         If the registry was there and is gone or damaged.
     """
@@ -377,6 +379,8 @@ def register_snapshot(usecase: UseCase, digest: str, recipe: str) -> str:
         If the snapshot is missing or was altered.
     ReleaseError
         If the use case has no such recipe, or the snapshot is of another use case.
+    FirstFlightError
+        If the use case has the snapshot's feature version no more.
     RegistryError
         If the registry was there and is gone or damaged.
     """
@@ -394,7 +398,7 @@ def register_snapshot(usecase: UseCase, digest: str, recipe: str) -> str:
 
 
 def _settle(usecase: str) -> history.Deployment | None:
-    """Finish what a command that was cut off left undone; return the change that was finished."""
+    """Finish what a command that was cut off left undone; return the change that it had made."""
     with locks.writing("settle"):
         begun = deployments.settle(usecase)
         judgements.settle(usecase)
@@ -402,7 +406,7 @@ def _settle(usecase: str) -> history.Deployment | None:
 
 
 def _same(begun: history.Deployment | None, action: str, by: str, **after: str | None) -> bool:
-    """Tell whether a change that was cut off, and is finished now, is the one asked for."""
+    """Tell whether the change of a command that was cut off is the one asked for."""
     return (
         begun is not None
         and (begun.action, begun.by) == (action, by)
@@ -759,10 +763,11 @@ def feature_versions(usecase: UseCase) -> list[int]:
     Raises
     ------
     RegistryError
-        If there are such releases and the registry cannot be read.
+        If there are such releases and the registry cannot be read, or one of them was not
+        registered by this path.
     """
     versions = set(history.serving(usecase.name).releases.values())
-    return sorted({int(registry.tags(usecase.name, v)["feature_version"]) for v in versions})
+    return sorted({int(registry.lineage(usecase.name, v)["feature_version"]) for v in versions})
 
 
 def check_releases(usecase: UseCase) -> dict[str, str]:
@@ -810,8 +815,8 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
     """Check the live release's week that ends on `last_day`: contract, drift, performance.
 
     The inputs are those of the prediction log: what the service was really asked. Writes
-    ``<use case>-<day>.json`` (the result) and Evidently's pages beside it to the workspace's
-    reports; the day in the name is the last one of that week on which the release answered.
+    ``<use case>-<last_day>.json`` (the result) and Evidently's pages beside it to the workspace's
+    reports; a result of the same week is replaced.
 
     Parameters
     ----------
@@ -869,7 +874,7 @@ def monitor_week(usecase: UseCase, drops: Drops, last_day: dt.date) -> monitor.M
             *contract.outcome_checks(usecase, drops, alerts, last_day=last_day),
         ],
     )
-    stem = workspace.current().reports / f"{usecase.name}-{watched.result.last_day}"
+    stem = workspace.current().reports / f"{usecase.name}-{last_day}"
     for name, run in watched.runs.items():
         files.write(stem.with_name(f"{stem.name}-{name}.html"), drift.page(run))
     # Last: who finds the result finds the pages too.
@@ -917,7 +922,10 @@ def measured_rules(
     Raises
     ------
     MonitorError
-        If fewer than 16 weeks have landed.
+        If `every` is below 1, fewer than 16 weeks have landed, or no two quiet weeks follow one
+        another.
+    GateError
+        If `decisions` is true and too few days have answers of two releases to measure the gate on.
     RegistryError
         If there is a registry and it is damaged.
     """
@@ -1040,12 +1048,12 @@ def status(usecase: UseCase, drops: Drops) -> dict:
     dict
         ``usecase`` and ``today``. ``releases``: per alias its version, since which day it has that
         alias, its verdict and waiver, its loss (see `online_loss`) and, if the registry can be
-        read, what it was made of. ``rollout``: mode and share of the traffic. ``last_change``: its
-        reason, or None. ``unfinished_changes``: numbers of changes that MLflow has not followed
-        yet. ``unproven_rollback``: the number of the last change of what serves, if it is a
-        rollback without a proof, else None. ``registry_problem``: a sentence, or empty.
-        ``aliases_moved_by_hand``: the aliases of MLflow that show another version than the one that
-        serves. ``alerts``: see `last_alerts`.
+        read, what it was made of or, as ``problem``, why nobody knows. ``rollout``: mode and share
+        of the traffic. ``last_change``: its reason, or None. ``unfinished_changes``: numbers of
+        changes that MLflow has not followed yet. ``unproven_rollback``: the number of the last
+        change of what serves, if it is a rollback without a proof, else None.
+        ``registry_problem``: a sentence, or empty. ``aliases_moved_by_hand``: the aliases of MLflow
+        that show another version than the one that serves. ``alerts``: see `last_alerts`.
 
     Raises
     ------
@@ -1076,13 +1084,7 @@ def status(usecase: UseCase, drops: Drops) -> dict:
             "online": online_loss(usecase, version, drops),
         }
         if not registry_problem:
-            tags = registry.tags(name, version)
-            releases[alias] |= {
-                "recipe": tags["recipe"],
-                "feature_version": int(tags["feature_version"]),
-                "trained_on": f"{tags['trained_from']}..{tags['trained_to']}",
-                "snapshot": tags["snapshot"],
-            }
+            releases[alias] |= _made_of(name, version)
     unfinished = [] if registry_problem else deployments.unfinished(name)
     by_hand = {}
     if not registry_problem and not unfinished:
@@ -1099,6 +1101,20 @@ def status(usecase: UseCase, drops: Drops) -> dict:
         "registry_problem": registry_problem,
         "aliases_moved_by_hand": by_hand,
         "alerts": last_alerts(name),
+    }
+
+
+def _made_of(usecase: str, version: str) -> dict[str, str | int]:
+    """Return what a release was made of, or the sentence that says why that is not known."""
+    try:
+        made = registry.lineage(usecase, version)
+    except RegistryError as error:
+        return {"problem": str(error)}
+    return {
+        "recipe": made["recipe"],
+        "feature_version": int(made["feature_version"]),
+        "trained_on": f"{made['trained_from']}..{made['trained_to']}",
+        "snapshot": made["snapshot"],
     }
 
 

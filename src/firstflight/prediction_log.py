@@ -138,9 +138,9 @@ class PredictionLog:
                 if _append(self.path, b"".join(filter(None, content))) >= self.max_bytes:
                     number = int(self.path.name.split(".")[1])
                     self.path = self.path.with_name(f"data.{number + 1}.log")
-            except OSError:
+            except OSError as error:
                 content = [None] * len(parts)
-                self._fail("Predictions could not be written down; answering goes on.")
+                self._fail("Predictions could not be written down; answering goes on.", error)
             with self._lock:
                 self._in_memory -= sum(len(records) for records, _ in parts)
             for (records, done), text in zip(parts, content, strict=True):
@@ -150,9 +150,9 @@ class PredictionLog:
                     self.written += len(records)
                 done.set_result(text is not None)
 
-    def _fail(self, sentence: str) -> None:
+    def _fail(self, sentence: str, error: OSError | None = None) -> None:
         if self.failed == 0:  # once is enough for people; the status counts them all
-            logger.exception(sentence)
+            logger.error(sentence, exc_info=error)
 
 
 def _as_lines(records: Sequence[Mapping[str, Any]]) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The prediction log and the labels that arrive late -> what each release really did."""
+"""The prediction log joined with the labels that arrive late: what each release really did."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def online(rows: pd.DataFrame, metric: str, rules: IntervalRules) -> list[Online
     for (version, role), part in rows.groupby(["version", "role"], sort=True):
         known = part.dropna(subset="label")
         loss = None
-        if known["date"].nunique() >= 2:
+        if metrics.whole_days(known["date"]).nunique() >= 2:
             loss = metrics.interval(
                 metrics.row_loss(metric, known["label"], known["prediction"]),
                 known["date"],

@@ -1,4 +1,4 @@
-"""May we go back: the questions whose "no" would make the old release worse than the bad one.
+"""May we go back: the questions whose "no" means that going back may be worse than staying.
 
 `gather` loads the old release and looks at the last week of upstream data. Each question is a
 function of that evidence: it returns a sentence, or raises an error with one. `preflight` asks them
@@ -13,10 +13,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from firstflight import contract, process, registry, snapshot
 from firstflight.contract import Finding, Profile
@@ -90,7 +91,7 @@ class Evidence:
 
 
 def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = None) -> list[Answer]:
-    """Ask every question whose "no" would make the old release worse than the bad one.
+    """Ask every question whose "no" means that going back may be worse than staying.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def preflight(usecase: UseCase, target: str, drops: Drops, url: str | None = Non
     Raises
     ------
     RegistryError
-        If there is no such version, or no registry.
+        If there is no such version, no registry, or the version was not registered by this path.
     """
     evidence = gather(usecase, target, drops, url)
     return [
@@ -167,10 +168,10 @@ def gather(usecase: UseCase, target: str, drops: Drops, url: str | None = None) 
     Raises
     ------
     RegistryError
-        If there is no such version, or no registry.
+        If there is no such version, no registry, or the version was not registered by this path.
     """
-    tags = registry.tags(usecase.name, target)
-    version = int(tags["feature_version"])
+    made = registry.lineage(usecase.name, target)
+    version = int(made["feature_version"])
     release: Release | FirstFlightError
     findings: tuple[Finding, ...] | FirstFlightError = ()
     try:
@@ -182,7 +183,7 @@ def gather(usecase: UseCase, target: str, drops: Drops, url: str | None = None) 
             findings = tuple(last_week(release, drops, _state_of_today(usecase, version, drops)))
         except FirstFlightError as error:
             findings = error
-    return Evidence(usecase, target, drops, url, version, tags["snapshot"], release, findings)
+    return Evidence(usecase, target, drops, url, version, made["snapshot"], release, findings)
 
 
 def _state_of_today(usecase: UseCase, feature_version: int, drops: Drops) -> Values:
@@ -343,14 +344,15 @@ def service_follows(evidence: Evidence) -> str:
     Raises
     ------
     RollbackRefused
-        If it does not answer, answers for another model, or would not take the release.
+        If its address is none, it does not answer, it is no service of ours, it answers for another
+        model, or it would not take the release.
     """
-    url = evidence.url
+    url = require_address(evidence.url)
     try:
         # Never through a proxy: the service is ours.
         with httpx.Client(timeout=10, trust_env=False) as http:
             status = http.post(f"{url}/status", json={}).raise_for_status().json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPError, ValueError) as error:
         raise RollbackRefused(
             f"the service at {url} does not answer ({type(error).__name__}): start it, or "
             "leave out the url to switch without a proof"
@@ -368,13 +370,61 @@ QUESTIONS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
 """In the order in which they are asked."""
 
 
-def service_takes(status: dict, usecase: str, target: str) -> str:
+def require_address(url: str | None) -> str:
+    """Refuse what cannot be the address of a service, before anything is asked or changed.
+
+    Parameters
+    ----------
+    url : str or None
+        What was given.
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    RollbackRefused
+        If it does not begin with ``http://`` or ``https://`` and a host.
+
+    Examples
+    --------
+    >>> require_address("http://127.0.0.1:3000")
+    'http://127.0.0.1:3000'
+    """
+    try:
+        parts = httpx.URL(url or "")
+        if url and parts.scheme in ("http", "https") and parts.host:
+            return url
+    except (httpx.InvalidURL, ValueError):  # the second: a host that no name can be
+        pass
+    raise RollbackRefused(
+        f"{url!r} is no address of a service, so nothing was asked or changed: write it as "
+        "http://127.0.0.1:3000."
+    )
+
+
+class _HeldRelease(BaseModel):
+    version: str | None
+
+
+class _ServiceStatus(BaseModel):
+    """What is read of the answer of ``/status``."""
+
+    usecase: str
+    registry_reachable: bool
+    refused: dict[str, str]
+    releases: dict[str, _HeldRelease]
+
+
+def service_takes(status: Any, usecase: str, target: str) -> str:
     """Return how ready a service is for a release, from what it says of itself.
 
     Parameters
     ----------
     status : dict
-        The answer of its ``/status``.
+        The answer of its ``/status``; anything else is refused.
     usecase : str
         Name of the use case that it must serve.
     target : str
@@ -388,8 +438,8 @@ def service_takes(status: dict, usecase: str, target: str) -> str:
     Raises
     ------
     RollbackRefused
-        If it would not take the version: it serves another use case, does not reach the registry,
-        or refuses this version.
+        If it would not take the version: it is no service of ours, serves another use case, does
+        not reach the registry, or refuses this version.
 
     Examples
     --------
@@ -397,18 +447,24 @@ def service_takes(status: dict, usecase: str, target: str) -> str:
     >>> service_takes(status, "flights", "1")
     'the service follows the registry and will load it'
     """
-    if status["usecase"] != usecase:
+    try:
+        said = _ServiceStatus.model_validate(status)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "the whole of it"
         raise RollbackRefused(
-            f"the service answers for {status['usecase']}: give that of {usecase}"
-        )
-    if not status["registry_reachable"]:
+            f"what answers has another status than a service of this path ({where} is missing or "
+            f"odd): give the address of the service of {usecase}"
+        ) from None
+    if said.usecase != usecase:
+        raise RollbackRefused(f"the service answers for {said.usecase}: give that of {usecase}")
+    if not said.registry_reachable:
         raise RollbackRefused(
             "the service does not reach the registry, so it would not see the switch: mend that, "
             "or leave out the url to switch the registry alone"
         )
-    if target in status["refused"]:
-        raise RollbackRefused(f"the service refuses version {target}: {status['refused'][target]}")
-    held = {about["version"] for about in status["releases"].values()}
+    if target in said.refused:
+        raise RollbackRefused(f"the service refuses version {target}: {said.refused[target]}")
+    held = {about.version for about in said.releases.values()}
     where = "holds it in memory" if target in held else "will load it"
     return f"the service follows the registry and {where}"
 

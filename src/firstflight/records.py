@@ -7,6 +7,7 @@ has not. The newest entry of ``deployments`` is what serves.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -106,7 +107,7 @@ def append(usecase: str, kind: str, entry: BaseModel) -> int:
         If the number is taken, because somebody wrote without the workspace's lock; or if the entry
         holds text that is not Unicode, such as half a letter. Nothing is written then.
     StorageError
-        If the disk does not take it.
+        If the disk does not take it. Nothing is written then.
     BusyError
         If another command keeps changing the workspace.
     """
@@ -133,7 +134,7 @@ def append(usecase: str, kind: str, entry: BaseModel) -> int:
 
 
 def _write_once(path: Path, text: str) -> None:
-    """Write a new file whole, on the disk when this returns; one that is there stays."""
+    """Write a new file whole and have it on the disk; one that is there stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = workspace.current().temporary
     temporary.mkdir(parents=True, exist_ok=True)
@@ -147,12 +148,9 @@ def _write_once(path: Path, text: str) -> None:
         # A second name for the same file: unlike a rename it never takes the place of another.
         os.link(name, path)
     finally:
-        Path(name).unlink(missing_ok=True)
-    entries = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(entries)
-    finally:
-        os.close(entries)
+        with contextlib.suppress(OSError):  # else the next command sweeps it
+            Path(name).unlink(missing_ok=True)
+    files.sync_folder(path.parent)
 
 
 def read(usecase: str, kind: str, number: int, model: type[Record]) -> Record:

@@ -28,6 +28,9 @@ from firstflight.train import Fitted
 from firstflight.usecase import UseCase
 
 __all__ = ["MIRRORED", "require"]  # of `database`, and asked for here
+LINEAGE = ("recipe", "feature_version", "snapshot", "trained_from", "trained_to", "release_digest")
+"""Tags of every version that `register` made, without which nobody knows what it is."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -132,7 +135,7 @@ def find(usecase: UseCase, *, snapshot: str, recipe: str, feature_version: int) 
     recipe : str
         Name of the recipe.
     feature_version : int
-        One that the use case has; its code must be the code that the version was made with.
+        Its code must be the code that the version was made with.
 
     Returns
     -------
@@ -141,6 +144,8 @@ def find(usecase: UseCase, *, snapshot: str, recipe: str, feature_version: int) 
 
     Raises
     ------
+    FirstFlightError
+        If the use case has no such feature version.
     RegistryError
         If there is a registry and it is damaged.
     """
@@ -148,7 +153,7 @@ def find(usecase: UseCase, *, snapshot: str, recipe: str, feature_version: int) 
         "snapshot": snapshot,
         "recipe": recipe,
         "feature_version": str(feature_version),
-        "code_digest": usecase.features[feature_version].code_digest,
+        "code_digest": usecase.feature_set(feature_version).code_digest,
     }
     for version in versions(usecase.name):
         if wanted.items() <= tags(usecase.name, version).items():
@@ -418,6 +423,37 @@ def tags(usecase: str, version: str) -> dict[str, str]:
     return dict(_version(usecase, version).tags)
 
 
+def lineage(usecase: str, version: str) -> dict[str, str]:
+    """Return the tags of a version that was registered by this path: what it was made of.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    version : str
+        A version number, not an alias.
+
+    Returns
+    -------
+    dict of str to str
+        Value per tag, all of `LINEAGE` among them.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version, or no registry; or if the version lacks one of these tags,
+        because somebody registered it by hand.
+    """
+    found = tags(usecase, version)
+    lacking = [name for name in LINEAGE if name not in found]
+    if lacking:
+        raise RegistryError(
+            f"{usecase} version {version} was not registered by this path (it has no tag "
+            f"{', '.join(lacking)}): make the release with `firstflight train`."
+        )
+    return found
+
+
 def _version(usecase: str, version: str) -> ModelVersion:
     require()
     try:
@@ -533,11 +569,11 @@ def load(usecase: str, name: str) -> Release:
     Raises
     ------
     RegistryError
-        If there is no such version, or no registry.
+        If there is no such version, no registry, or the version was not registered by this path.
     ReleaseError
         If it is not exactly what was saved, or this code cannot serve it (see
         `firstflight.release.load`).
     """
     version = resolve(usecase, name)
-    digest = tags(usecase, version)["release_digest"]
+    digest = lineage(usecase, version)["release_digest"]
     return release.load(f"models:/{usecase}/{version}", digest=digest, version=version)

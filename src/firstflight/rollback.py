@@ -27,7 +27,7 @@ from firstflight import (
 )
 from firstflight.drops import Drops
 from firstflight.errors import RollbackRefused
-from firstflight.preflight import WEEK, Answer, preflight
+from firstflight.preflight import WEEK, Answer, preflight, require_address
 from firstflight.release import as_json_rows
 from firstflight.usecase import UseCase
 
@@ -219,9 +219,10 @@ def prove(
 
     Raises
     ------
-    httpx.InvalidURL
-        If `url` cannot be read as an address.
+    RollbackRefused
+        If `url` is no address of a service; nothing is asked then.
     """
+    require_address(url)
     n, begun = len(frozen), time.perf_counter()
     patience = Retrying(
         stop=stop_after_delay(timeout),
@@ -298,8 +299,8 @@ def rollback(
     Raises
     ------
     RollbackRefused
-        If there is no reason, no live or no previous release, or the preflight fails and `force` is
-        false. Nothing is changed then.
+        If there is no reason, no live or no previous release, `url` is no address of a service, or
+        the preflight fails and `force` is false. Nothing is changed then.
     PermissionRefused
         If the role may not.
     RegistryError
@@ -313,8 +314,10 @@ def rollback(
         deployments.allow("force a rollback", by, "force_rollback")
     if not reason.strip():
         raise RollbackRefused(f"A rollback of {usecase.name} needs a reason: say what was seen.")
+    if url is not None:
+        require_address(url)
     with locks.writing("rollback"):
-        begun = deployments.settle(usecase.name)  # cut off, and finished now
+        begun = deployments.settle(usecase.name)  # of a command that was cut off
         entry = unproven(usecase.name)
         done_before = entry is not None and (url is not None or entry == begun)
         if entry is None or not done_before:
@@ -341,11 +344,12 @@ def prove_again(usecase: UseCase, *, url: str, by: str) -> Rollback:
     Raises
     ------
     RollbackRefused
-        If the last change of what serves is no rollback.
+        If the last change of what serves is no rollback, or `url` is no address of a service.
     PermissionRefused
         If the role may not.
     """
     deployments.allow("rollback", by)
+    require_address(url)
     with locks.writing("prove a rollback"):
         deployments.settle(usecase.name)
         entry = _last(usecase.name)

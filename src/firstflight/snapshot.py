@@ -82,9 +82,14 @@ class Snapshot:
             0 or 1, or a value in the unit of the use case.
         requests : DataFrame of shape (n_rows, n_request_fields)
             The requests that the features were built from. All three have the same index.
+
+        Raises
+        ------
+        FirstFlightError
+            If the use case has the snapshot's feature version no more.
         """
         rows = self.requests.merge(self.labels, on=list(usecase.key), how="inner")
-        features = usecase.features[self.manifest["feature_version"]]
+        features = usecase.feature_set(self.manifest["feature_version"])
         return (
             features.build(rows, self.states().lookup),
             rows["label"],
@@ -135,6 +140,8 @@ def take(
     ------
     SnapshotError
         If `end` is not before the drops' today: its labels are not known yet.
+    FirstFlightError
+        If the use case has no such feature version.
     ClockError
         If `end` is before `start`.
     DropError
@@ -152,10 +159,11 @@ def take(
             f"A snapshot of {usecase.name} up to {end} was asked for on {drops.today}: "
             "labels are known the day after, so end it earlier."
         )
+    features = usecase.feature_set(feature_version)
     tables = {
         "requests": usecase.requests(drops, start, end),
         "labels": usecase.labels(drops, start, end),
-        "state": usecase.features[feature_version].compute_state(drops, start, end),
+        "state": features.compute_state(drops, start, end),
     }
     with files.scratch(workspace.current().snapshots / "snapshot") as part:
         for name, table in tables.items():

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from firstflight import files, locks, workspace
 from firstflight.drops import Drops
-from firstflight.errors import StateError
+from firstflight.errors import ClockError, StateError
 from firstflight.usecase import UseCase
 
 Values = Mapping[str, Mapping[str, float]]
@@ -328,7 +328,8 @@ def publish(
 ) -> list[State]:
     """Compute and publish the state of each date from `start` to `end`; return them.
 
-    Publishing a date again with the same data changes nothing, and mends a file that was altered.
+    Publishing a date again with the same data changes nothing, and mends a file that was altered or
+    cannot be read.
     State of a future day cannot be made: `drops` refuses to read past its today.
 
     Parameters
@@ -349,8 +350,10 @@ def publish(
 
     Raises
     ------
+    FirstFlightError
+        If the use case has no such feature version.
     ClockError
-        If `end` is after the drops' today.
+        If `end` is after the drops' today, or before `start`.
     DropError
         If a month of these days, or of the days that their state is made of, has not landed or is
         not what was promised.
@@ -361,7 +364,13 @@ def publish(
     BusyError
         If another command holds the workspace for too long.
     """
-    table = usecase.features[feature_version].compute_state(drops, start, end)
+    features = usecase.feature_set(feature_version)
+    if end < start:
+        raise ClockError(
+            f"State of {usecase.name} was asked for from {start} to {end}: the end comes first, so "
+            "give a first day that is not after the last one."
+        )
+    table = features.compute_state(drops, start, end)
     published = []
     texts: dict[Path, bytes] = {}
     for day, values in by_date(table).items():
@@ -374,30 +383,14 @@ def publish(
         published.append(state)
     with locks.writing("state"):
         for path, text in texts.items():
-            if not path.exists() or path.read_bytes() != text:
+            if not _holds(path, text):
                 files.write(path, text)
     return published
 
 
-def newest(usecase: str, feature_version: int, day: dt.date) -> dt.date | None:
-    """Return the date of the newest state published up to this day, or None.
-
-    The files' names tell; no file is opened, and how old the state is does not matter.
-
-    Parameters
-    ----------
-    usecase : str
-        Name of the use case.
-    feature_version : int
-        The version of the features.
-    day : date
-        The last day that counts.
-
-    Returns
-    -------
-    date or None
-        The day of the newest state; None if there is none up to `day`.
-    """
-    folder = state_file(usecase, feature_version, day).parent
-    dates = [dt.date.fromisoformat(path.stem) for path in folder.glob("????-??-??.json")]
-    return max((d for d in dates if d <= day), default=None)
+def _holds(path: Path, text: bytes) -> bool:
+    """Tell whether a file holds this text; one that cannot be read is to be written anew."""
+    try:
+        return path.read_bytes() == text
+    except OSError:
+        return False

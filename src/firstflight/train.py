@@ -64,6 +64,8 @@ def fit(usecase: UseCase, snapshot: Snapshot, recipe: str) -> Fitted:
     ------
     ReleaseError
         If there is no such recipe, or the snapshot is of another use case.
+    FirstFlightError
+        If the use case has the snapshot's feature version no more.
     """
     if recipe not in usecase.recipes:
         raise ReleaseError(
@@ -75,6 +77,6 @@ def fit(usecase: UseCase, snapshot: Snapshot, recipe: str) -> Fitted:
             f"{usecase.name}: take one of this use case."
         )
     features, label, requests = snapshot.training_rows(usecase)
-    feature_set = usecase.features[snapshot.manifest["feature_version"]]
+    feature_set = usecase.feature_set(snapshot.manifest["feature_version"])
     estimator = usecase.recipes[recipe](feature_set).fit(features, label)
     return Fitted(usecase, recipe, estimator, snapshot, features, label, requests)

@@ -51,9 +51,11 @@ class FeatureSet:
         DataFrame for a DataFrame, and a dict of numpy arrays for a mapping of numpy arrays. The
         same function makes training rows and answers single requests.
     code : tuple of callables, optional
-        Every function whose change would change a feature; `code_digest` covers them.
+        Every function whose change would change a feature, those that make the requests of the
+        training rows among them; `code_digest` covers them.
     settings : mapping of str to any, optional
-        Every constant whose change would change a feature; `code_digest` covers them too.
+        Every constant whose change would change a feature, by its name in small letters;
+        `code_digest` covers them too.
     """
 
     version: int
@@ -73,7 +75,8 @@ class FeatureSet:
         a feature: another operation, constant, column name, called function, default, decorator or
         order of statements. It does not change with comments, layout, docstrings, annotations, or
         a consistent new name for a parameter or local variable (see `firstflight.fingerprint`).
-        It sees the functions in `code` and the constants in `settings`, not what they call.
+        It sees the functions in `code` and the constants in `settings`, not what they call: the
+        tests hold both lists against what the functions use of a use case's modules.
         """
         names = [repr(self.columns), repr(self.categorical), repr(sorted(self.settings.items()))]
         text = "\n".join([*names, *(fingerprint.of(function) for function in self.code)])
@@ -171,6 +174,31 @@ class UseCase:
     constants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     accidents: Mapping[str, Accident] = field(default_factory=dict, repr=False)
     incidents: Mapping[dt.date, str] = field(default_factory=dict, repr=False)
+
+    def feature_set(self, version: int) -> FeatureSet:
+        """Return the features of one version.
+
+        Parameters
+        ----------
+        version : int
+            One of `features`.
+
+        Returns
+        -------
+        FeatureSet
+            The code and the state of this version.
+
+        Raises
+        ------
+        FirstFlightError
+            If this code has no such version.
+        """
+        if version not in self.features:
+            raise FirstFlightError(
+                f"{self.name} has no feature version {version}: choose one of "
+                f"{', '.join(str(v) for v in self.features)}."
+            )
+        return self.features[version]
 
 
 def get(name: str) -> UseCase:

@@ -174,6 +174,21 @@ def test_too_few_days_and_no_first_month_are_sentences():
         alarm_rates.Replayed.of(nameless, known(FLIGHTS), PROCESS)
 
 
+@pytest.mark.parametrize("every", [0, -4])
+def test_one_week_of_none_is_a_sentence(every):
+    with pytest.raises(MonitorError, match=f"one quiet week of {every}"):
+        alarm_rates.measure(FLIGHTS, known(FLIGHTS), PROCESS, every=every)
+
+
+def test_without_two_quiet_weeks_nothing_is_tried(replayed):
+    every_tenth = {replayed.first + dt.timedelta(days=n): "a fault" for n in range(0, 365, 10)}
+    case = dataclasses.replace(FLIGHTS, incidents=every_tenth)
+    days = dataclasses.replace(replayed, usecase=case)
+    assert days.quiet_sundays  # single quiet weeks there are
+    with pytest.raises(MonitorError, match=r"two quiet weeks, one after the other, .* are none"):
+        alarm_rates.controls(days)
+
+
 def test_a_use_case_needs_no_accidents():
     plain = dataclasses.replace(FLIGHTS, accidents={}, incidents={})
     rates = alarm_rates.measure(plain, known(plain, dt.date(2013, 4, 30)), PROCESS)
@@ -215,6 +230,21 @@ def test_losing_weeks_and_what_says_so(home):
     assert linear["prediction_drift"].sum() >= 8 and trees["prediction_drift"].sum() == 0
     assert linear.loc[linear["worse_than_naive"], "losing"].mean() > 0.5
     assert linear["feature_drift"].all() and trees["feature_drift"].all(), "it tells the season"
+
+
+def test_a_release_without_a_whole_week_adds_nothing(home):
+    young = registry.load("flights", "1")
+    about = {**young.about, "trained_to": "2013-04-28"}
+    young = dataclasses.replace(young, about=about)
+    drops = known(FLIGHTS, dt.date(2013, 5, 3))
+    weeks = alarm_rates.answered_weeks(young, drops, PROCESS.usecase("flights"))
+    whole = known(FLIGHTS, dt.date(2013, 5, 10))
+    one = alarm_rates.answered_weeks(young, whole, PROCESS.usecase("flights"))
+    assert weeks.empty and len(one) == 1 and list(weeks) == list(one)
+    plain = dataclasses.replace(FLIGHTS, accidents={}, incidents={})
+    rates = alarm_rates.measure(plain, drops, PROCESS, [young])
+    assert rates.releases.empty
+    assert rates.rules.set_index("rule").loc["miscalibrated", "losing weeks"] == "-"
 
 
 def test_the_command_lists_and_measures(home):

@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -371,6 +372,51 @@ def test_what_stands_in_the_way_stays(small, ws, tmp_path):
     with pytest.raises(BackupError, match="There is no workspace"):
         backup.backup(tmp_path / "n.tar.gz")
     assert not (tmp_path / "nothing").exists()
+
+
+class Broken(io.BytesIO):
+    """A file on a disk that has gone bad."""
+
+    def read(self, size=-1):
+        raise OSError(5, "Input/output error")
+
+    def fileno(self):
+        return self.real.fileno()
+
+    def __exit__(self, *error):
+        self.real.close()
+
+
+@pytest.mark.parametrize("what", ["file", "bytes", "folder"])
+def test_what_cannot_be_read_is_named(ws, tmp_path, monkeypatch, what):
+    bad = ws.reports / "bad"
+    files.write(ws.reports / "good" / "note", "whole")
+    files.write(bad / "note", "unread")
+    opened, listed = Path.open, os.scandir
+
+    def open_it(path, *mode):
+        if path != bad / "note":
+            return opened(path, *mode)
+        if what == "file":
+            raise PermissionError(13, "Permission denied", str(path))
+        broken = Broken()
+        broken.real, broken.name = opened(path, *mode), str(path)
+        return broken
+
+    def list_it(folder):
+        if str(folder) == str(bad) and what == "folder":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", list_it)
+        if what != "folder":
+            patch.setattr(Path, "open", open_it)
+        named = bad if what == "folder" else bad / "note"
+        with pytest.raises(StorageError, match=f"{named} cannot be read .*nothing was backed up"):
+            backup.backup(tmp_path / "a.tar.gz")
+    assert list(tmp_path.iterdir()) == []
+    assert backup.backup(tmp_path / "a.tar.gz").files >= 2  # the control
 
 
 def test_a_link_to_a_folder_is_a_sentence(ws, tmp_path):

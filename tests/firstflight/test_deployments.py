@@ -233,9 +233,13 @@ def test_a_change_that_is_made_is_not_called_failed_if_mlflow_cannot_follow(shel
     entry = change("promote", {"live": "2", "previous": "1"})
     assert history.serving(NAME).n == entry.n == 2
     assert deployments.unfinished(NAME) == [2]
+    # The next command cannot finish it either, and does not say that it did.
+    assert deployments.settle(NAME) == entry and deployments.unfinished(NAME) == [2]
+    shown = CliRunner().invoke(app, ["history"])
+    assert shown.exit_code == 0 and "finished change" not in shown.stderr
     monkeypatch.undo()
     os.environ["FIRSTFLIGHT_HOME"] = str(shelf.root)
-    assert deployments.settle(NAME) == entry
+    assert "finished change 2" in CliRunner().invoke(app, ["history"]).stderr
     assert registry.aliases(NAME) == {"live": "2", "previous": "1"}
     assert deployments.settle(NAME) is None
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from firstflight import error_rates, process
+from firstflight.errors import GateError
 
 RULES = process.load(process.DEFAULT).usecase("flights")
 
@@ -75,6 +76,18 @@ def test_rollouts_promote_the_better_and_abort_the_worse():
     assert (better > 0).all() and (worse > 0).all() and not none.any()
     weekly, _ = error_rates.decision_days(series - 3, RULES.rollout, "shadow", every=7)
     assert set(np.unique(weekly)) <= {7, 14, 21, 28} and weekly.mean() >= better.mean()
+
+
+def test_a_gate_that_cannot_be_measured_is_a_sentence(rows):
+    how = {"windows": 2, "spell_days": 2.0, "rng": np.random.default_rng(5)}
+    days = RULES.gate.window_days
+    short = rows[rows["date"] < rows["date"].min() + pd.Timedelta(days=days)]
+    with pytest.raises(GateError, match=f"windows of {days} days, and the rows are of {days} days"):
+        error_rates.gate_rates(short, "log_loss", RULES.gate, "one", "two", **how)
+    with pytest.raises(GateError, match=r"None of 2 windows has the \d+ rows"):
+        error_rates.gate_rates(rows[::100], "log_loss", RULES.gate, "one", "two", **how)
+    found = error_rates.gate_rates(rows, "log_loss", RULES.gate, "one", "two", **how)
+    assert found.loc["now", "windows"] == 2  # the control
 
 
 def test_one_call_measures_everything(rows):

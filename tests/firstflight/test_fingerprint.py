@@ -1,12 +1,16 @@
 """The digest of feature code: which edits count, on every Python (faults 1 and 38)."""
 
 import ast
+import dataclasses
+import dis
 import inspect
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -106,6 +110,68 @@ def test_every_single_edit_of_the_real_code_counts(name):
                 assert fingerprint.of_source(edited) != before, ast.dump(node)
                 n += 1
     assert n > 20
+
+
+def used(function):
+    """Yield name and value of what a function takes from outside itself."""
+    free = inspect.getclosurevars(function).nonlocals
+    todo = [function.__code__]
+    while todo:
+        code = todo.pop()
+        todo += [part for part in code.co_consts if inspect.iscode(part)]
+        steps = list(dis.get_instructions(code))
+        for step, after in pairwise(steps):
+            if step.opname == "LOAD_DEREF" and step.argval in free:
+                yield step.argval, free[step.argval]
+            elif step.opname == "LOAD_GLOBAL" and step.argval in function.__globals__:
+                value = function.__globals__[step.argval]
+                if inspect.ismodule(value) and value.__name__.startswith(OURS):
+                    yield after.argval, getattr(value, after.argval)
+                else:
+                    yield step.argval, value
+
+
+OURS = "firstflight.usecase"  # and the modules of `firstflight.usecases`
+
+
+def not_covered(case, features):
+    """Return what the digest would not see: functions and constants that a feature is made by."""
+    todo, left_out = [case.requests, features.compute_state, features.build], set()
+    for function in todo:  # grows
+        if function not in features.code:
+            left_out.add(function.__name__)
+        for name, value in used(function):
+            if inspect.isfunction(value) and value.__module__.startswith(OURS):
+                todo += [value] if value not in todo else []
+                continue
+            constant = isinstance(value, (int, float, str, tuple, Mapping))
+            if constant and features.settings.get(name.lower()) != value:
+                left_out.add(name)
+    return left_out
+
+
+@pytest.mark.parametrize("name", usecases.USECASES)
+def test_the_digest_sees_all_that_a_feature_is_made_by(name):
+    case = usecases.get(name)
+    for features in case.features.values():
+        assert not_covered(case, features) == set()
+        # The control: what is taken out of the lists is found.
+        few = dataclasses.replace(features, code=features.code[:-1])
+        assert not_covered(case, few) == {features.code[-1].__name__}
+        for setting in features.settings:
+            rest = {k: v for k, v in features.settings.items() if k != setting}
+            found = not_covered(case, dataclasses.replace(features, settings=rest))
+            assert {one.lower() for one in found} == {setting}
+
+
+def test_the_digest_sees_how_the_day_of_the_week_is_made(monkeypatch):
+    features = usecases.get("flights").features[1]
+    before = features.code_digest
+    monkeypatch.setitem(features.settings, "thursday", 4)
+    assert features.code_digest != before
+    monkeypatch.undo()
+    assert features.code_digest == before
+    assert usecases.days in features.code
 
 
 def other_pythons():

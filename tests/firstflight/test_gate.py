@@ -253,6 +253,18 @@ def test_one_bad_day_of_a_slice_is_no_proof(rows):
     assert check.outcome == "pass"
 
 
+def test_rows_of_one_day_count_together_whatever_the_hour(rows):
+    timed = rows.assign(date=rows["date"] + pd.to_timedelta(np.arange(len(rows)) % 24, unit="h"))
+    assert judged(timed) == judged(rows)
+    first = rows["date"] == rows["date"].min()
+    frame = timed.assign(carrier=timed["carrier"].mask(first, "ZZ"))
+    assert first.sum() >= RULES.slice_min_rows
+    assert "too small to judge: 2" in judged(frame).check("slices").sentence  # HA, and ZZ's one day
+    late = rows.assign(date=rows["date"] + pd.to_timedelta(np.where(first, 23, 1), unit="h"))
+    with pytest.raises(GateError, match=r"over 14 days .* a window of 13"):
+        judged(late, window_days=13)
+
+
 def test_a_small_slice_is_not_judged(rows):
     small = rows["carrier"] == "HA"
     assert 0 < small.sum() < RULES.slice_min_rows

@@ -5,14 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
 
 import pytest
+from pydantic import BaseModel
 
-from firstflight import files, locks
+from firstflight import files, locks, records
 from firstflight.errors import BusyError, StorageError
 
 HOLD = """
@@ -90,3 +92,33 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_part(ws, monkeypatch):
         files.write(path, b"new", durable=True)
     assert path.read_bytes() == b"old"
     assert list(ws.temporary.iterdir()) == []
+
+
+class Note(BaseModel):
+    text: str
+
+
+def test_what_all_readers_see_is_written_whatever_becomes_of_the_folder(ws, monkeypatch, caplog):
+    """Only the last step fails: a second try would write a second entry."""
+    real = os.fsync
+
+    def only_files(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(5, "Input/output error")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    path = ws.root / "x"
+    files.write(path, b"new", durable=True)
+    assert path.read_bytes() == b"new" and f"{ws.root} is there" in caplog.text
+    assert records.append("flights", "frozen", Note(text="once")) == 1
+    assert records.all_of("flights", "frozen", Note) == [Note(text="once")]
+    assert list(ws.temporary.iterdir()) == []
+
+    def nothing(handle):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", nothing)  # the control: the bytes themselves are not there
+    with pytest.raises(StorageError, match=r"000002\.json could not be written"):
+        records.append("flights", "frozen", Note(text="twice"))
+    assert records.numbers("flights", "frozen") == [1]

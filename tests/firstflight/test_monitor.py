@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from firstflight import process
+from firstflight import predictions, process
 from firstflight.contract import (
     contract_checks,
 )
@@ -76,6 +76,20 @@ def test_a_week_of_late_labels_is_not_judged(year):
     assert performance(late, late["naive"], ALERTS, "log_loss") is None
     few = rows.assign(label=rows["label"].where(rows.index < 500))
     assert performance(few, few["naive"].fillna(0.2), ALERTS, "log_loss") is None
+
+
+def test_rows_of_one_day_count_together_whatever_the_hour(year):
+    rows = year[year["date"] < "2013-03-01"].assign(prediction=0.2)
+    rows["naive"] = rows["naive"].fillna(0.2)
+    hours = pd.to_timedelta(np.arange(len(rows)) % 24, unit="h")
+    timed = rows.assign(date=rows["date"] + hours)
+    whole = performance(rows, rows["naive"], ALERTS, "log_loss")
+    assert performance(timed, timed["naive"], ALERTS, "log_loss") == whole
+    day = timed[rows["date"] == "2013-02-01"].assign(version="1", role="live", state_age_days=0.0)
+    few = ALERTS.model_copy(update={"min_labels": 100})
+    assert len(day) >= few.min_labels and day["date"].nunique() == 24
+    assert performance(day, day["naive"], few, "log_loss") is None
+    assert predictions.online(day, "log_loss", ALERTS)[0].loss is None
 
 
 def test_performance_of_a_regression():

@@ -247,6 +247,32 @@ def test_a_time_that_cannot_be_told_loses_no_line(ws, time):
     assert rows["flight"].tolist() == [1, 2] and rows.attrs["bad_lines"] == 0
 
 
+@pytest.fixture
+def logged(caplog):
+    """Give what the server's log gets, whatever BentoML set up."""
+    prediction_log.logger.addHandler(caplog.handler)
+    yield caplog
+    prediction_log.logger.removeHandler(caplog.handler)
+
+
+def test_the_log_shows_an_error_where_there_was_one(ws, monkeypatch, logged):
+    monkeypatch.setattr(prediction_log, "MAX_WAITING", 0)
+    log = PredictionLog(usecase.name)
+    assert not log.add([said(1)]).result(1)
+    log.close()
+    assert "does not keep up" in logged.text and "NoneType" not in logged.text
+
+    def full(path, content):
+        raise OSError(28, "full")
+
+    monkeypatch.setattr(prediction_log, "MAX_WAITING", 10)
+    monkeypatch.setattr(prediction_log, "_append", full)
+    log = PredictionLog(usecase.name)  # the control
+    assert not log.add([said(1)]).result(10)
+    log.close()
+    assert "could not be written down" in logged.text and "OSError: [Errno 28] full" in logged.text
+
+
 def test_a_disk_that_hangs_fills_no_memory(ws, monkeypatch):
     go, real = threading.Event(), prediction_log._append
 

@@ -2,9 +2,12 @@
 
 import datetime as dt
 import hashlib
+import json
 import os
 import shutil
+import threading
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -222,6 +225,41 @@ def test_a_service_that_would_not_take_the_release_is_found(change, words):
     assert "will load it" in preflight.service_takes(SAID, "flights", GOOD)
     with pytest.raises(RollbackRefused, match=words):
         preflight.service_takes(SAID | change, "flights", GOOD)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [],
+        "ok",
+        None,
+        {},
+        {"usecase": "flights"},
+        SAID | {"refused": None},
+        SAID | {"releases": []},
+        SAID | {"releases": {"live": BAD}},
+        SAID | {"releases": {"live": {}}},
+    ],
+    ids=str,
+)
+def test_a_foreign_server_is_a_no_with_a_sentence(home, said):
+    class Foreign(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.dumps(said).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Foreign) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        evidence = preflight.gather(FLIGHTS, GOOD, landed(), url=url)
+        found = preflight.answer("service", preflight.service_follows, evidence)
+    assert not found.ok and "another status than a service of this path" in found.sentence
 
 
 # --- faults of the two newest days --------------------------------------------------------------

@@ -18,6 +18,7 @@ from firstflight import (
     history,
     judgements,
     operations,
+    preflight,
     process,
     records,
     registry,
@@ -562,6 +563,38 @@ def test_a_branch_is_asked_whether_it_loads_what_may_serve(clean, monkeypatch):
     assert refused.exit_code == 3 and "a change needs a new version" in refused.stdout
 
 
+@pytest.fixture
+def by_hand(clean):
+    """A version that somebody registered in MLflow's own way."""
+    client = registry.client()
+    version = client.create_model_version(NAME, source=client.get_model_version(NAME, "1").source)
+    yield str(version.version)
+    client.delete_model_version(NAME, version.version)
+
+
+def test_a_version_registered_by_hand_is_named_and_the_rest_is_shown(by_hand):
+    said = f"flights version {by_hand} was not registered by this path"
+    drops = operations.landed(usecase)
+    for ask in (
+        lambda: registry.load(NAME, by_hand),
+        lambda: operations.gate_window(usecase, by_hand),
+        lambda: preflight.gather(usecase, by_hand, drops),
+    ):
+        with pytest.raises(RegistryError, match=said):
+            ask()
+    deployments.change(NAME, "promote", after={"live": by_hand, "previous": "1"}, **BY)
+    with pytest.raises(RegistryError, match=said):
+        operations.feature_versions(usecase)
+    shown = operations.status(usecase, drops)["releases"]
+    assert said in shown["live"]["problem"] and "recipe" not in shown["live"]
+    assert shown["previous"]["recipe"] == "logistic_regression" and len(shown) == 2
+    screen = run("status")
+    assert screen.exit_code == 0 and f"live: {said}" in screen.stdout
+    asked = run("check")
+    assert asked.exit_code == 3 and f"live (version {by_hand}): {said}" in asked.stdout
+    assert "previous (version 1): loads" in asked.stdout
+
+
 # --- the command line ---------------------------------------------------------------------------
 
 
@@ -588,6 +621,9 @@ def test_the_commands_of_the_runbook(clean):
     assert "no release" in run("history", "--at", "2013-01-01").stdout
 
 
+TRAIN = ("train", "logistic_regression", "--start", "2013-02-10", "--end", "2013-02-20")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
@@ -596,6 +632,8 @@ def test_the_commands_of_the_runbook(clean):
         (("history", "--at", "yesterday"), 2, "is not a day"),
         (("train", "magic", "--start", "2013-02-10", "--end", "2013-02-20"), 1, "no recipe"),
         (("state", "--feature-version", "9"), 1, "no feature version 9"),
+        (("state", "--feature-version", "1", "--since", "2013-04-02"), 1, "the end comes first"),
+        ((*TRAIN, "--feature-version", "9"), 1, "no feature version 9"),
         (("land", "2014-01"), 1, "2014-01"),
         (("rollback", "--reason", "x"), 1, "nothing to go back from"),
         (("canary", "--by", "model_owner", "--reason", "x"), 1, "no candidate"),

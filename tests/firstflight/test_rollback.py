@@ -30,6 +30,7 @@ from firstflight import (
     state,
     train,
     usecase,
+    workspace,
 )
 from firstflight.cli import app
 from firstflight.errors import PermissionRefused, RollbackRefused
@@ -170,6 +171,21 @@ def with_weather(folder, column, change, days):
     return drops.Drops(folder, FLIGHTS.sources, TODAY)
 
 
+def test_a_weekly_report_is_named_after_the_day_that_was_asked_for(url):
+    """The release answered up to 4 February; the week to the 6th has silent days at its end."""
+    known = operations.landed(FLIGHTS, day("2013-02-07"))
+    reports = workspace.current().reports
+    first = operations.monitor_week(FLIGHTS, known, day("2013-02-04"))
+    kept = (reports / "flights-2013-02-04.json").read_bytes()
+    second = operations.monitor_week(FLIGHTS, known, day("2013-02-06"))
+    assert first.last_day == second.last_day == day("2013-02-04")
+    assert second.alerts != first.alerts
+    assert (reports / "flights-2013-02-04.json").read_bytes() == kept
+    assert (reports / "flights-2013-02-06-drift.html").is_file()
+    newest = operations.last_alerts("flights")
+    assert newest == [alert.model_dump(mode="json") for alert in second.alerts]
+
+
 def test_a_clean_morning_has_no_objection(url):
     found = asked(url=url)
     assert list(found) == ["release", "snapshot", "state", "upstream", "service"]
@@ -218,6 +234,26 @@ def test_who_may_not_changes_nothing(url, options, words):
     with pytest.raises((RollbackRefused, PermissionRefused), match=words):
         go_back(url, **options)
     assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost:port", "127.0.0.1:3000", "http://", "http://xn--", "ftp://here", ""],
+)
+def test_an_address_that_is_none_changes_nothing(url, address):
+    before = everything()
+    n = [records.numbers("flights", kind) for kind in (rollback.FROZEN, rollback.PROOFS)]
+    none = "is no address of a service, so nothing was asked or changed"
+    with pytest.raises(RollbackRefused, match=none):
+        go_back(address, by="model_owner", force=True)
+    with pytest.raises(RollbackRefused, match=none):
+        rollback.prove_again(FLIGHTS, url=address, by="on_call")
+    with pytest.raises(RollbackRefused, match=none):
+        rollback.prove(address, FLIGHTS, GOOD, pd.DataFrame())
+    assert everything() == before
+    assert [records.numbers("flights", kind) for kind in (rollback.FROZEN, rollback.PROOFS)] == n
+    found = asked(url=address)
+    assert refused(found) == ["service"] and none in found["service"].sentence
 
 
 def test_without_a_previous_release_there_is_nothing_to_go_back_to(url):

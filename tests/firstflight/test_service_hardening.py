@@ -35,7 +35,7 @@ from firstflight import (
     train,
 )
 from firstflight import drops as d
-from firstflight.answering import REPLAY_HEADER, Answering, Gatherer, follow, share_of
+from firstflight.answering import REPLAY_HEADER, Answering, Gatherer, follow, logger, share_of
 from firstflight.guard import Guard, Load
 from firstflight.process import load as load_process
 from firstflight.release import as_json_rows
@@ -634,3 +634,22 @@ def test_a_damaged_clock_stops_no_answer(shop, rows, damage):
     finally:
         clock.set_today(DAY)
         answering.stop()
+
+
+def test_a_clock_that_cannot_be_looked_at_leaves_its_last_day(shop, monkeypatch):
+    said = []
+    monkeypatch.setattr(logger, "exception", said.append)
+    mine = Answering(NAME)
+    try:
+        assert mine.today() == DAY
+        shop.clock_file.unlink()
+        shop.clock_file.symlink_to(shop.clock_file)  # is there, and leads nowhere
+        assert [mine.today(), mine.today()] == [DAY, DAY]
+        assert said == ["The clock cannot be read; its last day counts."]
+        clock.set_today(DAY + dt.timedelta(days=1))
+        assert mine.today() == DAY + dt.timedelta(days=1)
+        shop.clock_file.unlink()  # the control: without a file it is the real date
+        assert mine.today() == dt.date.today() and len(said) == 1
+    finally:
+        clock.set_today(DAY)
+        mine.stop()

@@ -1,5 +1,6 @@
 """Feature state and training snapshots: young enough, unaltered, and named by their content."""
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -14,9 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from firstflight import drops as d
-from firstflight import locks, snapshot, state, train
+from firstflight import locks, operations, snapshot, state, train
 from firstflight import usecase as usecases
-from firstflight.errors import ClockError, ReleaseError, SnapshotError, StateError
+from firstflight.errors import (
+    ClockError,
+    FirstFlightError,
+    ReleaseError,
+    SnapshotError,
+    StateError,
+    StorageError,
+)
 from firstflight.usecases.flights import usecase
 from firstflight.workspace import PROJECT
 
@@ -61,7 +70,7 @@ def test_days_without_any_outcome_make_no_state_and_say_so(ws, tmp_path, name, v
     known = d.Drops(root, case.sources, D(2013, 4, 1))
     with pytest.raises(StateError, match=r"No outcome of a flight from 2013-03-\d\d to 2013-03-25"):
         state.publish(case, known, version, D(2013, 3, 25), D(2013, 3, 25))
-    assert state.newest(name, version, D(2013, 4, 1)) is None
+    assert not list(ws.state.rglob("*.json"))
     # The control: the same days with their outcomes.
     whole = d.Drops(DATA, case.sources, D(2013, 4, 1))
     assert len(state.publish(case, whole, version, D(2013, 3, 25), D(2013, 3, 25))) == 1
@@ -69,8 +78,7 @@ def test_days_without_any_outcome_make_no_state_and_say_so(ws, tmp_path, name, v
 
 def test_another_feature_version_has_no_state(ws):
     state.publish(usecase, APRIL, 2, D(2013, 4, 1), D(2013, 4, 1))
-    assert state.newest("flights", 2, D(2013, 4, 1)) == D(2013, 4, 1)
-    assert state.newest("flights", 1, D(2013, 4, 1)) is None
+    assert state.Store("flights", 2, 2).at(D(2013, 4, 1)) is not None
     assert state.Store("flights", 1, 2).at(D(2013, 4, 1)) is None
 
 
@@ -112,11 +120,52 @@ def test_damaged_state_is_mended_by_publishing_the_day_again(ws, damage):
     assert state.Store("flights", 1, 0).at(D(2013, 4, 1)) is not None
 
 
-def test_a_file_that_is_no_state_is_not_taken_for_one(ws):
+def test_state_that_cannot_be_read_is_published_anew(ws, monkeypatch):
     state.publish(usecase, APRIL, 1, D(2013, 4, 1), D(2013, 4, 1))
-    folder = state.state_file("flights", 1, D(2013, 4, 1)).parent
-    (folder / "notes.json").write_text("{}")
-    assert state.newest("flights", 1, D(2013, 4, 1)) == D(2013, 4, 1)
+    path = state.state_file("flights", 1, D(2013, 4, 1))
+    whole, real = path.read_bytes(), Path.read_bytes
+
+    def read(asked):
+        if asked == path:
+            raise PermissionError(13, "Permission denied", str(asked))
+        return real(asked)
+
+    path.write_bytes(b"{")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", read)
+        state.publish(usecase, APRIL, 1, D(2013, 4, 1), D(2013, 4, 1))
+    assert path.read_bytes() == whole
+    path.unlink()
+    path.mkdir()  # the control: what cannot be replaced either is a sentence
+    with pytest.raises(StorageError, match=r"2013-04-01\.json could not be written"):
+        state.publish(usecase, APRIL, 1, D(2013, 4, 1), D(2013, 4, 1))
+
+
+def test_state_of_days_whose_end_comes_first_is_refused(ws):
+    with pytest.raises(ClockError, match="from 2013-04-01 to 2013-03-31: the end comes first"):
+        state.publish(usecase, APRIL, 1, D(2013, 4, 1), D(2013, 3, 31))
+    assert not list(ws.state.rglob("*.json"))
+
+
+def test_an_unknown_feature_version_is_one_sentence_and_leaves_nothing(ws):
+    unknown = r"^flights has no feature version 9: choose one of 1, 2\.$"
+    days = D(2013, 1, 8), D(2013, 1, 20)
+    with pytest.raises(FirstFlightError, match=unknown):
+        state.publish(usecase, APRIL, 9, *days)
+    with pytest.raises(FirstFlightError, match=unknown):
+        snapshot.take(usecase, APRIL, *days, 9)
+    with pytest.raises(FirstFlightError, match=unknown):
+        operations.train_release(usecase, APRIL, "logistic_regression", *days, 9)
+    assert not list(ws.state.rglob("*")) and not list(ws.snapshots.rglob("*"))
+    # A snapshot of a version that the code had once.
+    taken = snapshot.take(usecase, APRIL, *days, 2)
+    older = dataclasses.replace(usecase, features={1: usecase.features[1]})
+    unknown = r"^flights has no feature version 2: choose one of 1\.$"
+    with pytest.raises(FirstFlightError, match=unknown):
+        operations.register_snapshot(older, taken.digest, "logistic_regression")
+    with pytest.raises(FirstFlightError, match=unknown):
+        train.fit(older, taken, "logistic_regression")
+    assert not ws.database.exists()
 
 
 KILLED = """

@@ -1,1 +1,1 @@
-"""One module a use case; each exposes one object, ``usecase``."""
+"""The use cases: a module each, with the object ``usecase``; ``nyc*`` is what the two share."""

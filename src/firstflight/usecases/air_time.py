@@ -223,12 +223,10 @@ usecase = UseCase(
             state_columns=(STATE,),
             compute_state=trailing_air_time,
             build=build,
-            code=(
-                *(flights.weather_known, flights.schedule_and_weather),
-                *(route, trailing_air_time, build),
-            ),
+            code=(*flights.OF_REQUESTS, route, trailing_air_time, build),
             settings={
-                "weather_lag": flights.WEATHER_LAG,
+                **flights.SETTINGS_OF_REQUESTS,
+                "state": STATE,
                 "state_days": STATE_DAYS,
                 "state_min_flights": STATE_MIN_FLIGHTS,
             },

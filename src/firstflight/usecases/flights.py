@@ -240,13 +240,14 @@ def feature_set(version: int, lag: int, suffix: str) -> FeatureSet:
         state_columns=tuple(columns),
         compute_state=compute_state,
         build=build,
-        code=(weather_known, trailing_late_rate, schedule_and_weather, compute_state, build),
+        code=(*OF_REQUESTS, trailing_late_rate, compute_state, build),
         settings={
+            **SETTINGS_OF_REQUESTS,
             "late_minutes": LATE_MINUTES,
-            "weather_lag": WEATHER_LAG,
             "state_days": STATE_DAYS,
             "state_min_flights": STATE_MIN_FLIGHTS,
-            "state_lag": lag,
+            "lag": lag,
+            "columns": columns,
         },
     )
 
@@ -346,6 +347,17 @@ def requests(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
     rows = flights.merge(weather, on=["origin", "time_hour"], how="left", validate="m:1")
     rows = rows.sort_values([*KEY, "time_hour"], ignore_index=True)
     return rows[list(FlightRequest.model_fields)]
+
+
+OF_REQUESTS = (requests, weather_known, require_outcomes, schedule_and_weather, days, table)
+"""The code that makes requests and the features that need nothing else, for `FeatureSet.code`."""
+SETTINGS_OF_REQUESTS = {
+    "key": KEY,
+    "thursday": THURSDAY,
+    "weather_fields": WEATHER_FIELDS,
+    "weather_lag": WEATHER_LAG,
+}
+"""The constants of that code, for `FeatureSet.settings`."""
 
 
 def labels(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
