@@ -176,13 +176,14 @@ def draft(text):
 # %%
 slips = {
     "a text for a number": ("calibration_max = 0.10", 'calibration_max = "a tenth"'),
-    "percent for a share": ("confidence = 0.95", "confidence = 95"),
+    "percent for a share": ("confidence = 0.90", "confidence = 90"),
     "a key misspelt": ("min_rows", "min_row"),
     "two rules at odds": ("min_days = 10", "min_days = 21"),
-    "a role nobody has": ('who = ["model_owner"]', 'who = ["head_of_data"]'),
+    "a role nobody has": ('waive = ["model_owner"]', 'waive = ["head_of_data"]'),
 }
 print(f"unchanged: {'accepted' if isinstance(draft(text), process.Process) else draft(text)}\n")
 for slip, (old, new) in slips.items():
+    assert old in text, slip
     print(f"{slip}: {draft(text.replace(old, new, 1))}\n")
 
 # %% [markdown]

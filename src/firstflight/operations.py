@@ -352,6 +352,7 @@ def train_release(
     RegistryError
         If the registry was there and is gone or damaged.
     """
+    train.require_recipe(usecase, recipe)  # before the snapshot is taken for nothing
     taken = snapshot.take(usecase, drops, start, end, feature_version)
     return register_snapshot(usecase, taken.digest, recipe)
 
