@@ -67,10 +67,7 @@ def fit(usecase: UseCase, snapshot: Snapshot, recipe: str) -> Fitted:
     FirstFlightError
         If the use case has the snapshot's feature version no more.
     """
-    if recipe not in usecase.recipes:
-        raise ReleaseError(
-            f"{usecase.name} has no recipe {recipe!r}: choose one of {', '.join(usecase.recipes)}."
-        )
+    require_recipe(usecase, recipe)
     if snapshot.manifest["usecase"] != usecase.name:
         raise ReleaseError(
             f"Snapshot {snapshot.digest} is of {snapshot.manifest['usecase']}, not of "
@@ -80,3 +77,24 @@ def fit(usecase: UseCase, snapshot: Snapshot, recipe: str) -> Fitted:
     feature_set = usecase.feature_set(snapshot.manifest["feature_version"])
     estimator = usecase.recipes[recipe](feature_set).fit(features, label)
     return Fitted(usecase, recipe, estimator, snapshot, features, label, requests)
+
+
+def require_recipe(usecase: UseCase, recipe: str) -> None:
+    """Refuse a recipe that the use case does not have.
+
+    Parameters
+    ----------
+    usecase : UseCase
+        Its recipes may be chosen.
+    recipe : str
+        The name that was given.
+
+    Raises
+    ------
+    ReleaseError
+        If there is no such recipe.
+    """
+    if recipe not in usecase.recipes:
+        raise ReleaseError(
+            f"{usecase.name} has no recipe {recipe!r}: choose one of {', '.join(usecase.recipes)}."
+        )

@@ -39,7 +39,7 @@ from firstflight.errors import (
     RolloutError,
 )
 from firstflight.usecases.flights import usecase
-from firstflight.workspace import PROJECT, Workspace, configure
+from firstflight.workspace import PROJECT, Workspace, configure, current
 
 D = dt.date
 NAME = usecase.name
@@ -641,9 +641,13 @@ TRAIN = ("train", "logistic_regression", "--start", "2013-02-10", "--end", "2013
     ],
 )
 def test_bad_commands_get_one_sentence_and_change_nothing(clean, words, code, sentence):
-    before = (history.serving(NAME), len(history.entries(NAME)), registry.versions(NAME))
+    def things():
+        taken = sorted(path.name for path in current().snapshots.glob("*"))
+        return history.serving(NAME), len(history.entries(NAME)), registry.versions(NAME), taken
+
+    before = things()
     found = run(*words)
     assert found.exit_code == code
     text = " ".join((found.stdout + found.stderr).split())
     assert sentence in text and "Traceback" not in text
-    assert (history.serving(NAME), len(history.entries(NAME)), registry.versions(NAME)) == before
+    assert things() == before
