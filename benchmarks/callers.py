@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import socket
 import statistics
@@ -119,6 +120,7 @@ def together(port: int, path: str, bodies: Sequence[bytes], callers: int) -> Out
 
 async def _together(port: int, path: str, bodies: Sequence[bytes], callers: int) -> Outcome:
     outcome, left = Outcome(), iter(bodies)
+    gc.disable()  # the caller's own pauses are not the service's
 
     async def ask() -> None:
         caller = Caller(port)
@@ -135,6 +137,7 @@ async def _together(port: int, path: str, bodies: Sequence[bytes], callers: int)
     begun = time.perf_counter()
     await asyncio.gather(*(ask() for _ in range(callers)))
     outcome.seconds = time.perf_counter() - begun
+    gc.enable()
     return outcome
 
 
@@ -170,6 +173,7 @@ async def _at_a_rate(
 ) -> Outcome:
     outcome, free = Outcome(), [Caller(port) for _ in range(connections)]
     tasks = set()
+    gc.disable()
 
     async def ask(caller: Caller, body: bytes) -> None:
         begun, at = time.perf_counter(), time.time()
@@ -194,6 +198,7 @@ async def _at_a_rate(
     while tasks:
         await asyncio.gather(*tasks)
     outcome.seconds = time.perf_counter() - begun
+    gc.enable()
     for caller in free:
         await caller.close()
     return outcome
@@ -212,6 +217,7 @@ def who_come_again(
 
     async def ask_all() -> Outcome:
         outcome, again = Outcome(), itertools.cycle(bodies)
+        gc.disable()
         begun = time.perf_counter()
 
         async def ask() -> None:
@@ -230,6 +236,7 @@ def who_come_again(
 
         await asyncio.gather(*(ask() for _ in range(callers)))
         outcome.seconds = time.perf_counter() - begun
+        gc.enable()
         return outcome
 
     return asyncio.run(ask_all())

@@ -14,8 +14,8 @@ from firstflight import history
 from firstflight.answering import POLL_SECONDS
 
 PER_SECOND = 50.0
-# A switch is followed at the next poll, and a request that began before it ends after it.
-GRACE = POLL_SECONDS + 0.5
+# A switch is followed within a second: at the next poll, with room for a machine that is busy.
+GRACE = POLL_SECONDS + 0.75
 HOLD = GRACE + 1.0  # for the last second of each release only that one may answer
 
 

@@ -153,7 +153,6 @@ tomllib.loads(wrong)["usecases"]["flights"]["gate"]["calibration_max"]
 # %% [markdown]
 # A limit that is a text would be found out at night, by the first gate that compares it with a number. So `firstflight.process` reads the
 # file into pydantic models: each key has a type and a range, and an unknown key is an error.
-
 #
 # `draft(text)` below checks a changed text, in a file of its own. Five slips that people really make, and first the text as it is.
 # The first four change the gate's rules, further down in the file: open `process.toml` and find `[usecases.flights.gate]`. There, `calibration_max = 0.10` is how far the mean prediction may be from the share that was late. *Which of them would you have found by reading?*

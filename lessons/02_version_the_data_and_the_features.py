@@ -506,7 +506,7 @@ checklist("02")
 # %% [markdown]
 # ## In practice
 #
-# - **A door checks form, not sense.** A month in kilometres, well formed and signed, would land. Lesson 07 watches the values.
+# - **A door checks form and completeness, not sense.** A month in kilometres, well formed and signed, would land. Lesson 07 watches the values.
 # - A corrected month is welcome, on purpose: take out the old line, land it, and it makes another snapshot and another candidate.
 #   The old snapshot stays what it was.
 # - A snapshot copies rows. With terabytes, versioned tables (Delta, Iceberg, lakeFS) take the place of copies; the rule stays.

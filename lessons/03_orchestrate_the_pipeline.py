@@ -423,10 +423,11 @@ checklist("03")
 # - **Idempotence is the step's work, not the orchestrator's.** Prefect can also remember that a step was done (`cache_policy`,
 #   `persist_result`). It then remembers the call, not the file: delete the file, and it still says done.
 # - **Write whole or not at all.** `drops.land` checks both files, writes each beside its place and moves it there, and lists them last.
-# - Here you start the flow. At work `ingest.serve(name="daily", cron="0 6 * * *")` does, on a machine that is awake at six, and
-#   `on_failure` hooks bring that one sentence to a person.
+# - Here you start the flow. At work a schedule does: a small flow `daily` that calls `ingest` for today, and
+#   `daily.serve(cron="0 6 * * *")` on a machine that is awake at six. `on_failure` hooks bring that one sentence to a person.
 # - Prefect writes task runs in the background. Code that asks right after a run must be ready to ask again.
-# - What you do not have: two runs at the same moment. `land` expects to be alone; Prefect's `concurrency` limits see to that.
+# - Two runs at the same moment: each step writes under the workspace's lock, so the second waits and finds what the first has done.
+#   The lock holds on one machine; for runs on several, Prefect has `concurrency` limits.
 #
 # **Next:** the month has landed and its snapshot has a name. Lesson 04 trains on it and gives the model a place where it can be found.
 

@@ -286,7 +286,7 @@ print("restored, and loads:", registry.load("flights", "1").about["trained_to"])
 
 # %% [markdown]
 # MLflow loads what lies there. `registry.load` first computes the digest of all files and compares it with the one that the version was registered with;
-# then the types, the library versions and the feature code; and last it asks the frozen requests again. Restored, it loads.
+# then the library versions, the feature code and the types; and last it asks the frozen requests again. Restored, it loads.
 #
 # ## What you did
 #
@@ -317,8 +317,8 @@ checklist("04")
 # %% [markdown]
 # ## In practice
 #
-# - **Give `log_model` a signature and requirements.** Left out, MLflow finds them by loading the model in a fresh process, which takes
-#   longer than training.
+# - **Give `log_model` a signature and requirements.** Without a signature nothing guards the inputs. Requirements that are left out MLflow
+#   finds by loading the model in a fresh process, which takes longer than training.
 # - **A digest finds a change, it does not forbid one.** Who can write the files and the database can change both. Keep the store where few
 #   can write.
 # - SQLite carries a team of a few. With more people at once, the same calls go to an MLflow server on PostgreSQL.

@@ -237,8 +237,8 @@ print(f"worse for EV on {(ev_daily > 0).sum()} of {len(ev_daily)} days")
 # %% [markdown]
 # On all flights the interval contains zero. On the 2,045 flights of EV the candidate is worse by 0.0378, ten times as much, and more than the 0.03 that the team allows (`slice_max_regression`). A mean over everybody lets the others pay for one airline.
 #
-# And it is not proven. The candidate is worse for EV on 8 days of 14, and a slice has as few days as the whole. The team's rule asks for both: a slice fails if it is worse by more than the limit *and* shown to be worse. Twelve slices are looked at, and among
-# twelve the worst looks bad by luck; so they are judged as one family, by Holm's procedure: the chance that *any* of them fails a candidate that is equal to live in all is bounded. Slices of fewer than 300 flights (`slice_min_rows`) count as too small to judge. What the rule cannot prove
+# And it is not proven. The candidate is worse for EV on 8 days of 14, and a slice has as few days as the whole. The team's rule asks for both: a slice fails if it is worse by more than the limit *and* shown to be worse. Many slices are looked at, and among
+# many the worst looks bad by luck; so they are judged as one family, by Holm's procedure: the chance that *any* of them fails a candidate that is equal to live in all is bounded. Slices of fewer than 300 flights (`slice_min_rows`) count as too small to judge. What the rule cannot prove
 # it does not say; that the candidate ships all the same is for the other rules to prevent.
 #
 # ## The gate
@@ -269,8 +269,8 @@ for name, verdict in verdicts.items():
     print(f"{name}: {verdict.check(verdict.decided_by).sentence}\n")
 
 # %% [markdown]
-# The smaller mean ships two of the four: the unproven one and the leak. The gate ships none, each for its own reason, and the sentence says what to do
-# about it.
+# The smaller mean ships two of the four: an unproven one and the leak. The gate ships none: two are not proven better, one says far too much, one is too
+# good to be true. The sentence has the number that decided.
 #
 # But a gate that always says no would have done as well. So judge version 1 itself, the control that should pass. Nothing is live, so it
 # has to beat the naive guess. `run_gate` also writes the verdict on the version; and it refuses to judge before the labels are in.
@@ -292,7 +292,7 @@ tags = pd.Series(registry.tags("flights", "1"), name="flights, version 1").sort_
 tags[tags.index.str.startswith("gate.")].drop("gate.check.budgets").to_frame()
 
 # %% [markdown]
-# Whoever asks in a year why version 1 shipped finds which checks were made, on which days, and a digest of the rules that judged. `gate.against` is empty because nothing was live: `better_than_live` and `slices` had nothing to compare with, so they pass. The seventh rule, `budgets`, is left out because its milliseconds differ on every run.
+# Whoever asks in a year why version 1 shipped finds which checks were made, on which days, and a digest of the rules that judged. `gate.against` is empty because nothing was live: `better_than_live` and `slices` had nothing to compare with, so they pass. The eighth rule, `budgets`, is left out because its milliseconds differ on every run.
 #
 # ## A waiver
 #

@@ -183,8 +183,8 @@ check("06-ex1", "WindSpeed", test=wind_contract, hint="Annotated[float, Field(st
 # %% [markdown]
 # ## Build it once
 #
-# Open `src/firstflight/service.py`. Its endpoints are typed by that class, its features come from the release and from published state, and a thread asks the registry each
-# second which release is live. Then `bento.py`: `bentoml.build` packs code, decisions and pinned packages as a **Bento**, the thing that is shipped.
+# Open `src/firstflight/service.py`, and `answering.py` beside it. The endpoints are typed by that class, the features come from the release and from published state, and a thread
+# looks each second which release is live: the one that the newest record of the history names. Then `bento.py`: `bentoml.build` packs code, decisions and pinned packages as a **Bento**, the thing that is shipped.
 
 # %%
 import bentoml
@@ -224,6 +224,7 @@ history.table("flights")[["date", "action", "live", "by", "reason"]]
 
 # %% [markdown]
 # The service saw it, loaded version 1, let it repeat its frozen answers, and holds it. The history has its first line.
+# `path: arrays` says that it answers from plain arrays, which is quicker than scikit-learn's pipeline on a table; when it was loaded, both gave the same answers.
 #
 # `state_age_days` is 1: the newest trailing rates are those that lesson 03 published for 31 March, and nobody has published today's. The team allows 2 days (`max_age_days`). Ask before and after.
 
@@ -315,7 +316,7 @@ show(
 #
 # ## What it writes down
 #
-# `bentoml.monitor` writes each answer with its inputs to a log, which `predictions.read` reads. `/metrics` is what a dashboard draws.
+# The service writes each answer with its inputs to a log of its own, a line of JSON each (`prediction_log.py`), and `predictions.read` reads it. `/metrics` is what a dashboard draws.
 
 # %%
 logged = predictions.read(flights, today, today)
@@ -412,7 +413,7 @@ service.stop()
 ledger.table("06")
 
 # %% [markdown]
-# One caller pays for HTTP and the contract on top of the model. Eight at once wait for the one worker. Who has many flights sends a batch: 970 were one request.
+# One caller pays for HTTP, the contract and the line in the log. Eight at once share one worker, and one notebook that asks for all of them. Who has many flights sends a batch: 970 were one request.
 
 # %%
 checklist("06")
@@ -424,7 +425,7 @@ checklist("06")
 # *In practice*
 #
 # - **Equal means equal.** The first try was 0.020 apart on average, and a generous test would have let it pass. Compare like with like: asked
-#   alone, a linear model adds up in another order than in a batch, and the sixteenth digit may differ.
+#   alone, a linear model adds up in another order than in a batch, and the sixteenth digit may differ; a release rounds its answers to twelve.
 # - One worker, so that a switch is one switch. For more load, start more behind a balancer that reads `/readyz`; for up to a second they may hold different releases.
 # - BentoML keeps the reason of a 5xx from the caller and writes it to its log. The reasons of a 400 go to the caller, so a contract's messages are part of the product.
 # - The Bento pins its packages, and a release refuses to load under others. `bentoml containerize` would make an image of it; this course has not tried.

@@ -422,7 +422,7 @@ first_page = judged.loc[judged["page"] & (judged["model"] == "v1"), "monday"].il
 check("07-ex2", "first_page", hint="Filter on page and model; the rows are in order.")
 
 # %% [markdown]
-# Only after June's last week. Version 1 lost in April too, and by 0.1145 over all of June: its mean was worse, and two weeks of days that resemble each other did not prove it. An alarm that never cries wolf comes late. What to do about a true alarm is still a decision.
+# Only after June's last week. Version 1 lost in April too, and in June with 0.742 against 0.628: its mean was worse, and two weeks of days that resemble each other did not prove it. An alarm that never cries wolf comes late. What to do about a true alarm is still a decision.
 #
 # ## The monitor in use
 
@@ -436,7 +436,7 @@ for day in (date(2013, 4, 14), date(2013, 6, 16), date(2013, 7, 14)):
         print(f"  {alert.level}: {alert.sentence}")
 
 # %% [markdown]
-# April and June: drifted inputs, predictions that moved, and nobody is disturbed, because the labels are there and do not complain. July pages twice. Had June's labels been late, its
+# April and June: drifted inputs, in June predictions that moved too, and nobody is disturbed, because the labels are there and do not complain. July pages twice. Had June's labels been late, its
 # prediction drift would be the best hint there is:
 
 # %%
@@ -452,7 +452,7 @@ late = monitor.alerts(june.findings, june.drift, None, rules.alerts, labels_late
 ledger.record(
     "07",
     "Evidently",
-    prevented="a model below a constant guess, for weeks, under a green dashboard",
+    prevented="a model worse than the naive guess, for weeks, under a green dashboard",
     install_mb=ledger.install_mb(
         "evidently", beside=("mlflow", "scikit-learn", "jupyterlab", "bentoml", "prefect")
     ),

@@ -132,10 +132,10 @@ def one_row_ms():
 alone_ms, alone_mb = one_row_ms(), service.memory_mb()
 
 # %% [markdown]
-# Now the shadow. It is a change of the registry; the service sees it within a second, loads version 2 and proves it before it holds it.
+# Now the shadow. It is one more record of the history; the service sees it within a second, loads version 2 and proves it before it holds it.
 
 # %%
-reason = "v1 is worse than a constant guess since June"
+reason = "v1 is worse than the naive guess since June"
 operations.start_shadow(flights, version, by="model_owner", reason=reason)
 held = traffic.wait_until(service.url, live="1", candidate="2", mode="shadow")
 shadow_ms, shadow_mb = one_row_ms(), service.memory_mb()
@@ -187,7 +187,7 @@ for start, stop in ((date(2013, 7, 18), date(2013, 7, 21)), (date(2013, 7, 22), 
 print(f"{decision.n_labels} pairs on {decision.n_days} days, coverage {decision.coverage:.3f}")
 
 # %% [markdown]
-# After a week the mean is as good, and not proven. After two the whole interval is below zero, by a hair: `promote`, which here means *on to the canary*.
+# After a week the mean is better still, and not proven. After two the whole interval is below zero, by a hair: `promote`, which here means *on to the canary*.
 #
 # The interval is wider than the gate's, and on purpose. Who looks every day, and stops at the first good look, promotes by luck: with the interval of a single look, equal models
 # would be promoted far more often than once in twenty rollouts. So each day has a boundary of its own, made such that all looks from day 7 to day 28 *together* are wrong at most once
@@ -232,7 +232,7 @@ for name, found in cases.items():
 # A shadow cannot show what goes wrong when people act on an answer. Ask the service about the same 500 flights twice.
 
 # %%
-operations.start_canary(flights, by="model_owner", reason="better in the shadow, on a week")
+operations.start_canary(flights, by="model_owner", reason="better in the shadow, on two weeks")
 traffic.wait_until(service.url, live="1", candidate="2", mode="canary")
 
 first, second = ask(some), ask(some)
@@ -353,7 +353,7 @@ axes.xaxis.set(
     major_locator=mdates.DayLocator(interval=3), major_formatter=mdates.DateFormatter("%d %b")
 )
 axes.set(xlabel="labels up to this day of 2013", ylabel="log loss, v2 minus v1")
-axes.set_title("The mean is good early; the proof takes two weeks")
+axes.set_title("The mean is good early; the proofs take 14 and 17 days")
 axes.legend(frameon=False, ncols=2, fontsize=8)
 show(
     figure,
@@ -411,7 +411,7 @@ service.stop()
 ledger.table("08")
 
 # %% [markdown]
-# Memory is that of holding a second release, latency that of one request while the shadow predicts too. Small trees cost little memory;
+# Memory is that of holding a second release, latency that of a batch of one while the shadow predicts too: a batch waits for its shadow, a single request is answered first. Small trees cost little memory;
 # a large network would cost its size again, and its shadow would be a process of its own.
 
 # %%

@@ -223,6 +223,7 @@ show(
 # ## 2 a.m. on 29 October
 #
 # The comparison is clear, the old version is good. Whoever is on call moves the alias. It works: the service follows within a second.
+# (In MLflow alone it would change nothing, since the history says what serves. So this is the history's own entry, with none of the rollback's questions asked.)
 
 # %%
 deployments.change(
@@ -230,7 +231,7 @@ deployments.change(
     "alias",
     after={"live": "2", "previous": "3"},
     by="on_call",
-    reason="version 3 is worse than a guess; put version 2 back",
+    reason="version 3 is worse than version 2; put version 2 back",
 )
 held = traffic.wait_until(service.url, live="2")
 print(held["releases"]["live"])
@@ -479,7 +480,7 @@ checklist("09")
 # *In practice*
 #
 # - **One year, one story.** It is an existence proof, not a law: a fresher model is often better. That is why you measure.
-# - The preflight is cautious, and sometimes a holiday or odd weather is all that it has found; the docstring of `preflight.last_week` says what it asks. That is the price,
+# - The preflight is cautious, and sometimes a holiday or odd weather is all that it has found; `docs/alarm-rates.md` counts the mornings. That is the price,
 #   and what `--force` is for.
 # - The proof replays the last week that version 2 served with its state, at the end of September. `retention.state_days` keeps that state for so
 #   long; a team that tidies up sooner takes its own proof away.

@@ -392,14 +392,14 @@ ledger.table("10")
 checklist("10")
 
 # %% [markdown]
-# **What you did.** You made a change that is harmless on a laptop and costs the live release 0.048 of log loss, and let a digest refuse it. A flow retrained, judged, and stopped before the step
+# **What you did.** You made a change that is harmless on a laptop and raises the log loss of the live release from 0.438 to 0.486, and let a digest refuse it. A flow retrained, judged, and stopped before the step
 # that is a person's. A page was made by papermill, and nbval found one wrong sign in it.
 #
 # *In practice*
 #
 # - **Green means: what was asked is as it was.** CI does not know that Celsius is wrong. The digest knows that the live release was made by other code, and CI asks it only where it can reach the registry; elsewhere it sees the change because committed outputs no longer hold.
 # - A CI job talks by its exit code. `firstflight gate 4` ends with 3, and only a pass with 0.
-# - CI needs the registry to ask about the live release. On a hosted runner that means a shared MLflow server and a password that reads and cannot promote.
+# - CI needs the history and the registry to ask about the live release. On a hosted runner that means a shared place for both, and a password that reads and cannot promote.
 # - Strict comparison needs determinism: seeds, sorted rows, rounded numbers, one thread, a lock. It found the same last digit here because nothing in the run is left to chance.
 # - The course in CI runs on a laptop's data. Yours may be too large: run the path on a month, and the gate on all of it, at night.
 # - This feature could have been mended with a version of its own, at the price of a retrain and a rollout. That price is the argument to have in the review.

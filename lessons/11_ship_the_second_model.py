@@ -39,7 +39,7 @@ first = {name: n for name, n in lines.items() if name not in second}
 pd.Series(first, name="lines").sort_values(ascending=False).to_frame().head(8)
 
 # %% [markdown]
-# Only one file, `usecases/flights.py`, knows what a flight is. The rest asks a **use case** for its request, features, state, label, naive guess and recipes.
+# Only the folder `usecases/` knows what a flight is: `flights.py`, what the upstream promises (`nyc.py`) and the faults that alarms are measured with (`nyc_accidents.py`). The rest asks a **use case** for its request, features, state, label, naive guess and recipes.
 #
 # ## What the second one brings
 #
@@ -62,7 +62,7 @@ print(case.kind, "|", case.unit, "|", "state:", *case.features[1].state_columns)
 # %% [markdown]
 # `route_air_7d` is the mean air time of the route over the last seven days. That mean alone is the **naive guess**: no model, a query each morning.
 #
-# `process.toml` has a section for it, with reasons: mean absolute error in minutes, a bias of at most 3 minutes, and, as for the first model, better than naive.
+# `process.toml` has a section for it, with reasons: mean absolute error in minutes, a bias of at most 3 minutes, and, as for any first release, proven better than naive.
 
 # %%
 rules = process.load().usecase("air_time")

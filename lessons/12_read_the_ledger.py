@@ -68,9 +68,9 @@ show(
 #
 # | tool | it gave | it hurt |
 # |---|---|---|
-# | Prefect | retries, one run a month that can be found, a failure that can be read | a server before the first flow; it pins the version of FastAPI for everybody |
+# | Prefect | retries, one run a month that can be found, a failure that can be read | a server before the first flow; it asks for a new FastAPI, and everybody gets that one |
 # | MLflow | lineage, one artifact that loads itself, aliases | aliases move without a trace, so the history is our code; its server starts fifteen processes unless told otherwise |
-# | BentoML | a typed contract, batches, health, metrics, a log | how a release is swapped under load is our code; without a lower bound, an installer picks a version of years ago |
+# | BentoML | typed endpoints, health, metrics, a Bento to ship | how a release is swapped under load is our code, and so is the log; without a lower bound, an installer picks a version of years ago |
 # | Evidently | distances and reports that nobody wants to write | an empty column is an exception; its headline, the share of drifted columns, was no guide to harm |
 # | `process.toml` and the gate | the decisions that the rest obeys | nobody sells it, and it has to be written |
 #
@@ -261,8 +261,8 @@ for name in options:
 #
 # | not here | add it when this has happened |
 # |---|---|
-# | a shared MLflow server, on PostgreSQL | two people wrote at once and one write was lost, or CI could not see the registry |
-# | object storage | a laptop died with the only copy of a live release |
+# | a shared MLflow server on PostgreSQL, and a shared place for the history | people on two machines had to change what serves (the lock holds on one), or CI could not see them |
+# | object storage | a laptop died with the only copy of a live release, and of its backup |
 # | real permissions | somebody typed `--by model_owner` who is not; here a role is a word |
 # | a scheduler that is always on | the laptop slept at six, and a day had no state |
 # | a feature store | two teams computed one rate in two ways, or a day is too old for the state |

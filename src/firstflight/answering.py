@@ -31,7 +31,7 @@ from firstflight.state import Store
 if TYPE_CHECKING:
     from firstflight.release import Release
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.25
 REPLAY_HEADER = "x-firstflight-replay"
 NO_CLOCK, UNKNOWN = -1, -2  # in place of the time at which the clock's file was changed
 LOG_SECONDS = 1.0  # an answer waits this long for its line in the log, and then goes without

@@ -81,7 +81,8 @@ class Guard:
         if scope["method"] != "POST":
             return await self.app(scope, receive, send)
         try:
-            body = await asyncio.wait_for(self._read(receive), self.rules.body_seconds)
+            async with asyncio.timeout(self.rules.body_seconds):
+                body = await self._read(receive)
         except TimeoutError:
             why = f"The body did not arrive within {self.rules.body_seconds:g} s: send it at once."
             return await _refuse(send, 408, why)

@@ -447,3 +447,20 @@ def test_the_bento_holds_code_decisions_and_pins_and_no_path_of_this_machine(sho
     assert {f"{name}=={bento.metadata.version(name)}" for name in bento.PACKAGES} <= set(pins)
     text = b"".join(p.read_bytes() for p in Path(built.path).rglob("*") if p.is_file())
     assert str(shop.root).encode() not in text and str(PROJECT).encode() not in text
+
+
+def test_what_the_guard_refuses_costs_bentoml_nothing(server):
+    """The guard stands around all of BentoML's layers: its metrics do not even count a refusal."""
+
+    def counted():
+        text = httpx.get(f"{server.url}/metrics").text
+        return [
+            line for line in text.splitlines() if "request_total" in line and "/predict" in line
+        ]
+
+    before = counted()
+    plain = {"content": b"{}", "headers": {"content-type": "text/plain"}}
+    assert httpx.post(f"{server.url}/predict", **plain).status_code == 415
+    assert counted() == before
+    assert httpx.post(f"{server.url}/predict", json={"request": {}}).status_code == 400
+    assert counted() != before, "the control: what gets through is counted"

@@ -91,7 +91,8 @@ class Service:
         self.stack = contextlib.AsyncExitStack()
 
         async def begin():
-            await self.stack.enter_async_context(self.app.router.lifespan_context(self.app))
+            inner = self.app.app  # BentoML's, inside the guard
+            await self.stack.enter_async_context(inner.router.lifespan_context(inner))
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
             self.http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:3000")
 
