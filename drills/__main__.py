@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from rich.table import Table
 
 from drills.shop import Row
 
-NAMES = ("kills", "flows", "together", "requests", "drops", "disk")
+NAMES = ("kills", "together", "flows", "disk", "drops", "requests")
 WHAT = {
     "kills": "a command is killed before each of its writes (an opened file, a rename, a removal, "
     "a new folder, a commit of the database); then the same command runs again, or another one, or "
@@ -25,7 +27,8 @@ WHAT = {
     "requests": "generated requests to a running service: any JSON, dates, numbers, text, bodies, "
     "headers.",
     "drops": "monthly drops of every bad kind, and good ones as a control.",
-    "disk": "commands and the service on a disk that is full from the n-th write on.",
+    "disk": "every command in a workspace in which something is gone, empty, cut short, garbage or "
+    "may not be written, with the clock set back, and on a disk that is full.",
 }
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "drills.md"
 UPSTREAM = Path(__file__).resolve().parents[1] / "data"
@@ -71,16 +74,21 @@ def page(rows: dict[str, list[Row]], seconds: float) -> str:
     )
 
 
+def carry_out(name: str) -> list[Row]:
+    """Run one drill."""
+    if name == "requests":
+        return generated_requests()
+    return list(import_module(f"drills.{name}").run(UPSTREAM))
+
+
 def main(names: list[str]) -> int:
     """Run the named drills, all if none is named; return 1 if anything was lost or wrong."""
     begun = time.monotonic()
-    rows: dict[str, list[Row]] = {}
-    for name in names or NAMES:
-        if name == "requests":
-            rows[name] = generated_requests()
-        else:
-            rows[name] = import_module(f"drills.{name}").run(UPSTREAM)
-        print(f"{name}: done", file=sys.stderr, flush=True)
+    # Each in a process that begins anew, with a workspace of its own; the long ones first.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=fresh) as pool:
+        running = {name: pool.submit(carry_out, name) for name in names or NAMES}
+        rows = {name: running[name].result() for name in names or NAMES}
     table = Table("drill", "tried", "refused", "lost", "wrong", "left behind", box=None)
     every = [row for found in rows.values() for row in found]
     for row in every:
