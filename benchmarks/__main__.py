@@ -28,20 +28,26 @@ def main() -> None:
         from benchmarks import growth, serving, shop, switches
 
         shop.prepare(root)
-        parts = [heading()]
+        measured = {
+            "serving": lambda: serving_page(*serving.run(chosen.rounds)),
+            "switches": lambda: switches_page(switches.run(chosen.switches)),
+            "growth": lambda: growth_page(growth.run(str(root))),
+        }
+        for name, measure in measured.items():
+            if chosen.only in (None, name):
+                part = measure()
+                print(part, flush=True)
+                write(chosen.page, part)
 
-        def say(part: str) -> None:
-            parts.append(part)
-            print(part, flush=True)
 
-        if chosen.only in (None, "serving"):
-            say(serving_page(*serving.run(chosen.rounds)))
-        if chosen.only in (None, "switches"):
-            say(switches_page(switches.run(chosen.switches)))
-        if chosen.only in (None, "growth"):
-            say(growth_page(growth.run(str(root))))
-    if chosen.only is None:
-        chosen.page.write_text("\n".join(parts), encoding="utf-8")
+def write(page: Path, part: str) -> None:
+    """Write one part into the page, in the place of what was measured before."""
+    old = page.read_text(encoding="utf-8") if page.exists() else ""
+    parts = {text.split("\n", 1)[0]: text for text in ("\n" + old).split("\n## ")[1:]}
+    title = part.removeprefix("## ").split("\n", 1)[0]
+    parts[title] = part.removeprefix("## ")
+    body = "\n".join(f"## {text.rstrip()}\n" for text in parts.values())
+    page.write_text(f"{heading()}\n{body}", encoding="utf-8")
 
 
 def heading() -> str:

@@ -97,7 +97,7 @@ def measure_online(size: int) -> Callable[[], Any]:
     answer(size)()
     rules = process.load().usecases[shop.NAME]
     joined = predictions.joined(case, landed, *_days(size))
-    return lambda: predictions.online(joined, rules.metric, rules.rollout)
+    return lambda: predictions.online(joined, rules.metric, rules.alerts)
 
 
 STEPS = {

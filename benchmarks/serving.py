@@ -164,8 +164,8 @@ def compare(running: dict[str, Asked], rounds: int) -> dict[str, Row]:
     return table
 
 
-def overload(port: int, seconds: float = 5.0) -> dict[str, dict[str, float]]:
-    """Return what happens when more is asked than the service can answer.
+def overload(port: int, rounds: int = 3, seconds: float = 5.0) -> dict[str, dict[str, float]]:
+    """Return what happens when more is asked than the service can answer: medians of the rounds.
 
     Returns
     -------
@@ -177,14 +177,18 @@ def overload(port: int, seconds: float = 5.0) -> dict[str, dict[str, float]]:
     """
     bodies, rules = shop.bodies(1000), process.load().service
     most, after = rules.max_concurrent, float(rules.retry_after_seconds)
-    quiet = callers.who_come_again(port, "/predict", bodies, most, seconds, after)
-    loud = callers.who_come_again(port, "/predict", bodies, 5 * most, seconds, after)
-    rate = 5 * quiet.per_second
-    flood = callers.at_a_rate(port, "/predict", bodies, rate, seconds)
+    found: dict[str, list[dict[str, float]]] = {}
+    for _ in range(rounds):
+        quiet = callers.who_come_again(port, "/predict", bodies, most, seconds, after)
+        loud = callers.who_come_again(port, "/predict", bodies, 5 * most, seconds, after)
+        rate = 5 * quiet.per_second
+        flood = callers.at_a_rate(port, "/predict", bodies, rate, seconds)
+        found.setdefault("as many as are served at once", []).append(_shed(quiet))
+        found.setdefault("five times as many callers", []).append(_shed(loud))
+        found.setdefault("five times the rate", []).append(_shed(flood))
     return {
-        "as many as are served at once": _shed(quiet),
-        "five times as many callers": _shed(loud),
-        "five times the rate": _shed(flood),
+        name: {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+        for name, rows in found.items()
     }
 
 

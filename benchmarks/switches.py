@@ -102,10 +102,10 @@ def run(n: int = 200) -> Result:
             since = begun - GRACE
             live, other = shop.TREES, shop.LINEAR
             for _ in range(n):
+                asked = time.time()  # within the call the record is written, and may be followed
                 shop.switch(other, previous=live)
-                now = time.time()
-                lived.append((since, now, live))
-                live, other, since = other, live, now
+                lived.append((since, time.time(), live))
+                live, other, since = other, live, asked
                 time.sleep(HOLD)
             lived.append((since, float("inf"), live))
             seconds = time.time() - begun
