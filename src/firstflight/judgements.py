@@ -305,7 +305,8 @@ def standing(usecase: str, version: str) -> tuple[Judgement, history.Deployment 
         if waiver is not None and newest.verdict.verdict in process.load().waiver.may_waive:
             return newest, waiver
     said = found[-1].verdict.verdict if found else "no verdict"
-    older = " (an older verdict's waiver does not count)" if found[:-1] else ""
+    waived = any(waiver_of(usecase, judgement) is not None for judgement in found[:-1])
+    older = " (an older verdict's waiver does not count)" if waived else ""
     raise RolloutError(
         f"{usecase} version {version} has {said} at the gate{older}: let it pass, or record a "
         "waiver."

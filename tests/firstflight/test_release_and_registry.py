@@ -307,6 +307,10 @@ def test_a_waiver_is_for_one_verdict_and_does_not_outlive_it(clean):
     judge("1")
     operations.promote(usecase, "1", **BY)
     judge("2", "hold")
+    judge("2", "hold")
+    with pytest.raises(RolloutError, match="has hold") as refused:
+        operations.promote(usecase, "2", **BY)
+    assert "older" not in str(refused.value), "nothing was ever waived"
     operations.waive(usecase, "2", **BY)
     with pytest.raises(GateError, match="is waived already"):
         operations.waive(usecase, "2", **BY)
