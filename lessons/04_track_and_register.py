@@ -307,7 +307,9 @@ ledger.record(
     install_mb=ledger.install_mb("mlflow", beside=there_anyway),
     start_s=ui.start_seconds,
     resident_mb=ui.memory_mb(),
-    glue_lines=ledger.glue_lines("firstflight.registry") + ledger.glue_lines("firstflight.release"),
+    glue_lines=ledger.glue_lines(
+        "firstflight.registry", "firstflight.release", "firstflight.fingerprint"
+    ),
 )
 ledger.table("04")
 

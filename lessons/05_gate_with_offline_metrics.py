@@ -331,7 +331,9 @@ ledger.record(
     "offline gate",
     prevented="a leak, a loud model, a broken slice and a tie, each with a better AUC",
     install_mb=0,
-    glue_lines=ledger.glue_lines("firstflight.gate") + ledger.glue_lines("firstflight.metrics"),
+    glue_lines=ledger.glue_lines(
+        "firstflight.gate", "firstflight.metrics", "firstflight.intervals"
+    ),
 )
 ledger.table("05")
 

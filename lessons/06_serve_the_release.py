@@ -407,7 +407,9 @@ ledger.record(
     start_s=service.start_seconds,
     resident_mb=service.memory_mb(),
     latency_ms=medians["one caller"] - medians["in process"],
-    glue_lines=ledger.glue_lines("firstflight.service") + ledger.glue_lines("firstflight.bento"),
+    glue_lines=ledger.glue_lines(
+        *(f"firstflight.{m}" for m in ("service", "answering", "guard", "prediction_log", "bento"))
+    ),
 )
 service.stop()
 ledger.table("06")

@@ -452,14 +452,20 @@ late = monitor.alerts(june.findings, june.drift, None, rules.alerts, labels_late
 ledger.record(
     "07",
     "Evidently",
-    prevented="a model worse than the naive guess, for weeks, under a green dashboard",
+    prevented="an alarm without a cause: it says which inputs moved, and how far",
     install_mb=ledger.install_mb(
         "evidently", beside=("mlflow", "scikit-learn", "jupyterlab", "bentoml", "prefect")
     ),
     start_s=import_s,
     resident_mb=resident_mb,
     latency_ms=1000 * report_s,
-    glue_lines=ledger.glue_lines("firstflight.monitor"),
+    glue_lines=ledger.glue_lines("firstflight.drift"),
+)
+ledger.record(
+    "07",
+    "contract and labels",
+    prevented="a model worse than the naive guess, for weeks, under a green dashboard",
+    glue_lines=ledger.glue_lines("firstflight.contract", "firstflight.monitor"),
 )
 ledger.table("07")
 
