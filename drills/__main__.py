@@ -6,15 +6,14 @@ import multiprocessing
 import os
 import platform
 import sys
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from drills.one import carry_out
 from drills.shop import Row
 
 NAMES = ("kills", "together", "flows", "disk", "drops", "requests")
@@ -31,22 +30,6 @@ WHAT = {
     "may not be written, with the clock set back, and on a disk that is full.",
 }
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "drills.md"
-UPSTREAM = Path(__file__).resolve().parents[1] / "data"
-
-
-def generated_requests() -> list[Row]:
-    """Send generated requests to a service in a workspace of its own."""
-    from benchmarks import shop
-    from drills import requests
-
-    before = dict(os.environ)
-    with tempfile.TemporaryDirectory(prefix="firstflight-requests-") as folder:
-        try:
-            shop.prepare(Path(folder) / "workspace")
-            return [Row(**row) for row in requests.run()]
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
 
 def page(rows: dict[str, list[Row]], seconds: float) -> str:
@@ -72,13 +55,6 @@ def page(rows: dict[str, list[Row]], seconds: float) -> str:
         "shown. *Left behind*: a temporary file, an open run or a process. Whoever is refused is "
         "told why in one sentence, and nothing has changed.\n\n" + "\n".join(lines) + "\n"
     )
-
-
-def carry_out(name: str) -> list[Row]:
-    """Run one drill."""
-    if name == "requests":
-        return generated_requests()
-    return list(import_module(f"drills.{name}").run(UPSTREAM))
 
 
 def main(names: list[str]) -> int:
