@@ -16,7 +16,7 @@ from rich.table import Table
 
 from classroom import builder, doctor, environment, ledger, map, runner, setup_tools, workspaces
 from classroom import freeze as freezer
-from classroom.errors import CourseError
+from classroom.errors import CourseError, RunError
 from firstflight.errors import FirstFlightError
 from firstflight.workspace import PROJECT, Workspace, configure, current
 
@@ -91,12 +91,27 @@ def start(
         map.part_of(number)
         setup_tools.run()
         todo = runner.missing_lessons(ws, number)
-        if todo:
-            runner.run(ws, todo, keep=True, report=_line, what=f"course start {number}")
+        half = workspaces.begun(ws)
+        try:
+            if todo:
+                runner.run(ws, todo, keep=True, report=_line, what=f"course start {number}")
+        except RunError as error:
+            if half:
+                raise RunError(
+                    f"{error} Lesson {half[0]} was begun in this workspace and not ended, so its "
+                    f"state is a half: run `course reset`, then `course start {number}`."
+                ) from None
+            raise
         later = [n for n in workspaces.done(ws) if n >= number]
     path = next((PROJECT / "notebooks").glob(f"{number}_*.ipynb"), None)
     what = f"open notebooks/{path.name}" if path else "its notebook is not there yet"
     typer.echo(f"The state of lessons before {number} is there: {what}.")
+    if number in half:
+        typer.echo(
+            f"Lesson {number} was begun here and not ended: run its notebook from the top, and if "
+            "a cell says that something is done already, run `course reset`, then "
+            f"`course start {number}`."
+        )
     if later:
         typer.echo(
             f"Lesson {later[0]} and what follows are done here already; for a state without them "

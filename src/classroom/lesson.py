@@ -57,6 +57,7 @@ def begin(number: str) -> Workspace:
             f"Lesson {number} needs the state of lesson {missing[0]}, which is not in this "
             f"workspace: run `course start {number}` in a terminal, then this cell again."
         )
+    workspaces.note(ws, "begun.json", sorted({*workspaces.begun(ws), number}))
     configure(ws)
     for name in SURROUNDINGS:  # of the terminal that Jupyter was started in
         os.environ.pop(name, None)

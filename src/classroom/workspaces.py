@@ -220,6 +220,11 @@ def noted(ws: Workspace, name: str, default: Any) -> Any:
     return json.loads(path.read_text()) if path.exists() else default
 
 
+def begun(ws: Workspace) -> list[str]:
+    """Return the numbers of the lessons that were begun and not ended, sorted."""
+    return sorted(set(noted(ws, "begun.json", [])) - set(done(ws)))
+
+
 def done(ws: Workspace) -> list[str]:
     """Return the numbers of the lessons whose state is in the workspace, sorted."""
     return sorted(noted(ws, "done.json", []))

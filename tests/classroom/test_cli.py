@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from classroom import cli, ledger, runner, setup_tools, workspaces
 from classroom.cli import app
+from classroom.errors import RunError
 from firstflight.workspace import Workspace
 
 
@@ -79,6 +80,25 @@ def test_start_when_all_is_there(course, ws, monkeypatch):
     code, text = course("start", "1")
     assert code == 0 and "The state of lessons before 01 is there: open notebooks/01_" in text
     assert "`course reset`, then `course start 01`" in text  # 01 itself is done here
+
+
+def test_a_lesson_that_was_left_halfway_is_no_dead_end(course, ws, monkeypatch):
+    """A kernel restart in the middle of lesson 06, and no message named the way out."""
+    monkeypatch.setattr(setup_tools, "run", lambda: [])
+    workspaces.note(ws, "done.json", ["00"])
+    workspaces.note(ws, "begun.json", ["00", "01"])
+    code, text = course("start", "1")
+    assert code == 0 and "Lesson 01 was begun here and not ended" in text
+    assert "`course reset`, then `course start 01`" in text
+
+    def fail(*args, **kwargs):
+        raise RunError("Lesson 01_start failed in cell 9: it is registered already.")
+
+    monkeypatch.setattr(runner, "run", fail)
+    code, text = course("start", "2")
+    assert code == 1 and "`course reset`, then `course start 02`" in text
+    workspaces.note(ws, "done.json", ["00", "01"])  # the control: 01 was ended
+    assert "course reset" not in course("start", "3")[1]
 
 
 def test_the_tables_of_a_run(ws, capsys):
