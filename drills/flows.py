@@ -94,5 +94,4 @@ def run(upstream: Path) -> list[Row]:
         with open_shop(upstream) as shop:
             for name in FLOWS:
                 rows.append(drill(shop, name))
-                print(f"kill flow {name}: done", file=sys.stderr, flush=True)
     return rows

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -21,6 +22,7 @@ from firstflight import deployments, drops, history, judgements, records, worksp
 from firstflight.cli import app
 
 TRAINS = ("train", "flow retrain")  # after these every release is loaded
+CHANGES = ("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "REPLACE")
 EVENTS = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
 
 
@@ -42,8 +44,18 @@ def die_at(number: int, root: Path) -> None:
             if flags & (os.O_WRONLY | os.O_RDWR) and path.startswith(str(root)):
                 write()
 
+    def changes(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().upper().startswith(CHANGES):
+            connection.info["changed"] = True
+
+    def commit(connection: Any) -> None:
+        # To be killed before a commit of what was only read is to be killed before the next write.
+        if connection.info.pop("changed", False):
+            write()
+
     sys.addaudithook(audit)
-    event.listen(Engine, "commit", lambda _: write())
+    event.listen(Engine, "before_cursor_execute", changes)
+    event.listen(Engine, "commit", commit)
 
 
 def effects(shop: Shop) -> dict[str, int]:
@@ -163,8 +175,4 @@ def in_workspace(
 def run(upstream: Path, commands: Iterable[str] = tuple(COMMANDS)) -> list[Row]:
     """Run the drill for all commands."""
     with open_shop(upstream) as shop:
-        rows = []
-        for command in commands:
-            rows += drill(shop, command)
-            print(f"kill {command}: done", file=sys.stderr, flush=True)
-        return rows
+        return [row for command in commands for row in drill(shop, command)]

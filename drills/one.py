@@ -1,8 +1,9 @@
-"""One drill by its name, in a process of its own."""
+"""One drill by its name, or a part of it, in a process of its own."""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -25,8 +26,24 @@ def generated_requests() -> list[Row]:
             os.environ.update(before)
 
 
-def carry_out(name: str) -> list[Row]:
-    """Run one drill."""
+def parts(name: str) -> list[tuple]:
+    """Return what of a drill can run beside the rest of it: arguments of its `run`."""
+    if name == "kills":
+        from drills.shop import COMMANDS
+
+        return [((command,),) for command in COMMANDS]
+    if name == "together":
+        from drills.together import PAIRS, ROUNDS
+
+        return [(ROUNDS, (pair,)) for pair in PAIRS]
+    return [()]
+
+
+def carry_out(name: str, part: tuple) -> list[Row]:
+    """Run one drill, or a part of it."""
     if name == "requests":
-        return generated_requests()
-    return list(import_module(f"drills.{name}").run(UPSTREAM))
+        rows = generated_requests()
+    else:
+        rows = list(import_module(f"drills.{name}").run(UPSTREAM, *part))
+    print(f"{name}: {', '.join(row.drill for row in rows[:3])}", file=sys.stderr, flush=True)
+    return rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,6 +31,7 @@ PAIRS = (
     ("backup", "promote", "canary decided"),
     ("clean", "state", "old"),
 )
+ROUNDS = 100
 # Done twice, these are done once.
 FOUND_AGAIN = ("versions", "landed", "states", "snapshots")
 
@@ -83,11 +83,7 @@ def drill(shop: Shop, first: str, second: str, start: str, rounds: int) -> Row:
     return row
 
 
-def run(upstream: Path, rounds: int = 100, pairs: Iterable[tuple] = PAIRS) -> list[Row]:
+def run(upstream: Path, rounds: int = ROUNDS, pairs: Iterable[tuple] = PAIRS) -> list[Row]:
     """Run all pairs."""
     with open_shop(upstream) as shop:
-        rows = []
-        for pair in pairs:
-            rows.append(drill(shop, *pair, rounds))
-            print(f"{pair[0]} beside {pair[1]}: done", file=sys.stderr, flush=True)
-        return rows
+        return [drill(shop, *pair, rounds) for pair in pairs]
