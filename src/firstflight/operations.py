@@ -386,6 +386,7 @@ def register_snapshot(usecase: UseCase, digest: str, recipe: str) -> str:
         If the registry was there and is gone or damaged.
     """
     taken = snapshot.load(digest)
+    registry.end_dead_runs()  # a version may be there whose training was killed before its end
     done = registry.find(
         usecase,
         snapshot=digest,
