@@ -36,7 +36,7 @@ course: $(INSTALLED) ## run all lessons, and print what each took, the ledger an
 test: style $(INSTALLED) ## everything that must be green; ends with pytest's count
 	$(BIN)/python -m pytest tests solutions --replay workspace-test/solutions/executed/solutions
 
-drills: $(INSTALLED) ## kill, race and damage the path by the thousand; one table
+drills: $(INSTALLED) ## kill, race and damage the path by the thousand; one table (long)
 	$(BIN)/python -m drills
 
 bench: $(INSTALLED) ## measure the service beside others, and how the path grows (10 minutes)
