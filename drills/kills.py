@@ -1,6 +1,6 @@
 """Kill a command before each of its writes, one after the other, and look what the next one finds.
 
-A write is an opened file, a rename, a removal, a new folder, or a commit of the database.
+A write is an opened file, a rename, a removal, a new folder, or a commit that changes the database.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def start(
         map.part_of(number)
         setup_tools.run()
         todo = runner.missing_lessons(ws, number)
-        half = workspaces.begun(ws)
+        half = [n for n in workspaces.begun(ws) if n <= number]
         try:
             if todo:
                 runner.run(ws, todo, keep=True, report=_line, what=f"course start {number}")
