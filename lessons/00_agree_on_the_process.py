@@ -4,13 +4,15 @@
 # **The failure.** A model is ready. Three people are asked whether it is good enough to ship, and give three answers. All three
 # have looked at the same predictions, and none of them has made a mistake.
 #
-# *What you'll do*: reproduce that disagreement on real flights, see what each yardstick pays for, and put the team's decisions into a
+# *What you'll do*: reproduce that disagreement on real flights, count what each mistake costs, and put your team's first decisions into a
 # file that code reads: `process.toml`.
 #
-# *What you need*: 20 minutes, half a GB of memory, and nothing from before: this is the first lesson.
+# *What you need*: 25 minutes, half a GB of memory, and nothing from before: this is the first lesson. Words that are new have their place in the [glossary](glossary.ipynb).
+#
+# Blue boxes are yours: a task, a cell to write in, and a check that helps. You can run the check as often as you like.
 
 # %%
-from classroom import begin, check, checklist, end, leaves, ledger, show, show_map
+from classroom import begin, show_map
 
 ws = begin("00")
 show_map("00")
@@ -19,16 +21,15 @@ show_map("00")
 # ## Three people, one model
 #
 # Today is 1 April 2013. The question for the model: *two hours before departure, will this flight arrive 15 minutes late or more?* It
-# learns from January and February; March has just come in, with what really happened. A plain model on four columns of the timetable
-# is enough to start a quarrel.
+# learns from January and February; March has just come in, with what really happened.
 
 # %%
 import pandas as pd
 
-from firstflight import clock
+from classroom import today
 from firstflight.workspace import PROJECT
 
-clock.set_today("2013-04-01")
+today("2013-04-01")
 
 
 def flown(month):
@@ -38,9 +39,14 @@ def flown(month):
     return flights.assign(late=late, hour=flights["sched_dep_time"] // 100)
 
 
+# %%
 past, march = pd.concat([flown("2013-01"), flown("2013-02")]), flown("2013-03")
+late = march["late"]
 print(f"learned from {len(past)} flights, {past['late'].mean():.3f} of them late")
-print(f"asked about  {len(march)} flights, {march['late'].mean():.3f} of them late")
+print(f"asked about  {len(march)} flights, {late.mean():.3f} of them late")
+
+# %% [markdown]
+# A plain model on four columns of the timetable is enough to start a quarrel.
 
 # %%
 from sklearn.compose import make_column_transformer
@@ -60,17 +66,29 @@ def predict(class_weight=None):
 
 plain = predict()
 
-# %% [markdown]
-# Each of the three scores these predictions with the yardstick of their own trade. *Before you run the cell: which of the three would
-# you listen to?*
+# %% [markdown] tags=["task"]
+# Each of three people scores these predictions with the yardstick of their own trade. The operations lead counts the late flights that
+# the model finds: those with a prediction of 0.5 or more. **Which share of them, from 0 to 1, do you expect?** Put it in place of the dots.
+
+# %% id="00-guess1"
+from classroom import guess
+
+# BEGIN SOLUTION
+guess("00-guess1", "share of the late flights that the model finds", 0.5)
+# END SOLUTION
+# STUB: guess("00-guess1", "share of the late flights that the model finds", ...)
 
 # %%
 from sklearn.metrics import accuracy_score, log_loss, recall_score, roc_auc_score
 
-late = march["late"]
 print(f"the product owner:   {accuracy_score(late, plain >= 0.5):.3f} of the answers are right")
 print(f"the data scientist:  {roc_auc_score(late, plain):.3f} is the area under the ROC curve")
 print(f"the operations lead: {recall_score(late, plain >= 0.5):.3f} of the late flights are found")
+
+# %%
+from classroom import came
+
+came("00-guess1", recall_score(late, plain >= 0.5))
 
 # %% [markdown]
 # - **The product owner: ship it.** Three answers in four are right.
@@ -78,7 +96,16 @@ print(f"the operations lead: {recall_score(late, plain >= 0.5):.3f} of the late 
 # - **The operations lead: never.** It finds one late flight in a hundred; nobody can plan a crew with that.
 #
 # All three are right about what they measured. So somebody "mends" the model: `class_weight="balanced"` makes late flights count as
-# much as punctual ones. *What do you expect of the three numbers?*
+# much as punctual ones.
+
+# %% [markdown] tags=["task"]
+# **Which of the four numbers will not change at all?** `"accuracy"`, `"AUC"`, `"late flights found"` or `"log loss"`.
+
+# %% id="00-guess2"
+# BEGIN SOLUTION
+guess("00-guess2", "which number does not change", "accuracy")
+# END SOLUTION
+# STUB: guess("00-guess2", "which number does not change", ...)
 
 # %%
 balanced = predict(class_weight="balanced")
@@ -90,13 +117,18 @@ def yardsticks(p):
         "AUC": roc_auc_score(late, p),
         "late flights found": recall_score(late, p >= 0.5),
         "log loss": log_loss(late, p),
-        "mean prediction": p.mean(),
     }
 
 
+# %%
 constant = pd.Series(past["late"].mean(), index=march.index)
 models = {"plain": plain, "balanced": balanced, "always the past rate": constant}
-pd.DataFrame({name: yardsticks(p) for name, p in models.items()}).T.round(3)
+scores = pd.DataFrame({name: yardsticks(p) for name, p in models.items()}).T.round(3)
+scores
+
+# %%
+change = (scores.loc["balanced"] - scores.loc["plain"]).abs()
+came("00-guess2", change.idxmin())
 
 # %% [markdown]
 # The new model finds 0.606 of the late flights, and the operations lead is content. Its accuracy drops to 0.603, so now the product owner
@@ -105,44 +137,83 @@ pd.DataFrame({name: yardsticks(p) for name, p in models.items()}).T.round(3)
 # Log loss sees what changed. The plain model, 0.524, beats the constant 0.546. The balanced one, 0.664, is far worse than the constant.
 
 # %%
-import matplotlib.pyplot as plt
+from classroom import figures
 
-figure, axes = plt.subplots(figsize=(5.4, 4.2))
-for name, p, colour in (("plain", plain, "#1f5f8b"), ("balanced", balanced, "#c0392b")):
-    tenth = pd.qcut(p, 10, labels=False)
-    said, came = pd.Series(p).groupby(tenth).mean(), late.groupby(tenth).mean()
-    axes.plot(said, came, "o-", color=colour, label=name)
-axes.plot([0, 0.8], [0, 0.8], color="#999999", linestyle="--", label="what is said happens")
-axes.set_title("The balanced model says twice what happens")
-axes.set_xlabel("predicted share late (each point: a tenth of March)")
-axes.set_ylabel("share that was late")
-axes.legend()
-show(
-    figure,
-    "Calibration of two models on March. The plain model lies on the diagonal; the balanced model "
-    "lies far right of it, at about twice the share of flights that was late.",
-)
+figures.calibration_of_two_models(late, {"plain": plain, "balanced": balanced})
+print(f"balanced says {balanced.mean():.3f} on average, {late.mean():.3f} were late")
 
 # %% [markdown]
-# On average the balanced model says 0.486 where 0.236 happen. If a gate agent reads "49% late" and half as many are, the number is of no
-# use for a plan.
+# If a gate agent reads "49% late" and half as many are, the number is of no use for a plan.
+#
+# ## What does a mistake cost?
+#
+# But the operations lead still has crews to plan. So ask what they pay. A crew on standby costs 1 (thousand dollars). A late flight without one
+# costs 5. For a flight with the honest probability *p* of being late, going without costs 5 *p* on average, and a standby costs 1.
+
+# %% [markdown] tags=["task"]
+# From which probability on is a standby the cheaper choice? Compute `threshold` from the two costs.
+
+# %% id="00-ex1"
+standby, uncovered = 1, 5
+# BEGIN SOLUTION
+threshold = standby / uncovered
+# END SOLUTION
+# STUB: threshold = ...
+
+# %%
+from classroom import check
+
+check("00-ex1")
+
+# %% [markdown]
+# Now let each policy plan the crews of March, and add up what it would have cost.
+
+
+# %%
+def cost_per_100(called):
+    return 100 * (standby * called + uncovered * (late * ~called)).mean()
+
+
+plans = {
+    "never a standby": plain > 1,
+    "always": plain >= 0,
+    "plain, from 0.5": plain >= 0.5,
+    "balanced, from 0.5": balanced >= 0.5,
+    "plain, from the threshold": plain >= threshold,
+}
+pd.Series({name: cost_per_100(called) for name, called in plans.items()}).round(1).to_frame("cost")
+
+# %% [markdown]
+# The cheapest plan asks the *plain* model and cuts where the costs say. The balanced one had built in a cost that nobody had named, and lost
+# the probability on the way. When the price of a standby changes, the honest model only needs another threshold.
 #
 # **A yardstick is a decision about what you pay for.** Accuracy pays for a yes or no at 0.5, AUC for the order, log loss for an honest
 # probability. No data set tells you which one to want. The users do, and they must say so before a model is on the table.
 #
 # ## Write it down: `process.toml`
 #
-# This team answers with a probability, so it pays for an honest one. Its decisions stand in a file at the root of the project. Here
-# is its beginning; every number has its reason beside it.
+# This team answers with a probability, so it pays for an honest one. Its decisions stand in one file, and every number has its reason beside
+# it. Here is its beginning.
 
 # %%
 from firstflight import process
 
 text = process.DEFAULT.read_text()
-print(text.split("# -----")[0].rstrip())
+print(text[: text.index("[state]")].rstrip())
 
 # %% [markdown]
-# TOML is a format for people, and Python reads it without any package. Reading is not checking, though.
+# The committed file is where everybody starts. From now on your team has its own copy in the workspace, and all code reads that one.
+
+# %%
+import shutil
+
+shutil.copy(process.DEFAULT, ws.process_file)
+team = process.load()
+print("read from the team's copy:", team.source == ws.process_file)
+
+# %% [markdown]
+# TOML is a format for people, and Python reads it without any package. Reading is not checking, though: `tomllib` takes a limit that is
+# a text, and the first gate that compares it with a number finds out, at night.
 
 # %%
 import tomllib
@@ -151,11 +222,8 @@ wrong = text.replace("calibration_max = 0.10", 'calibration_max = "a tenth"', 1)
 tomllib.loads(wrong)["usecases"]["flights"]["gate"]["calibration_max"]
 
 # %% [markdown]
-# A limit that is a text would be found out at night, by the first gate that compares it with a number. So `firstflight.process` reads the
-# file into pydantic models: each key has a type and a range, and an unknown key is an error.
-#
-# `draft(text)` below checks a changed text, in a file of its own. Five slips that people really make, and first the text as it is.
-# The first four change the gate's rules, further down in the file: open `process.toml` and find `[usecases.flights.gate]`. There, `calibration_max = 0.10` is how far the mean prediction may be from the share that was late. *Which of them would you have found by reading?*
+# So `firstflight.process` reads the file into pydantic models: each key has a type and a range, and an unknown key is an error. `draft`
+# checks a changed text and returns what it makes of it, or the sentence that refuses it.
 
 # %%
 from firstflight.errors import ProcessError
@@ -167,9 +235,9 @@ def draft(text):
     try:
         return process.load(path)
     except ProcessError as error:
-        return str(error).partition("draft.toml: ")[2]  # the sentence without this machine's path
+        return str(error).partition("draft.toml: ")[2]
     finally:
-        path.unlink(missing_ok=True)
+        path.unlink()
 
 
 # %%
@@ -180,35 +248,37 @@ slips = {
     "two rules at odds": ("min_days = 10", "min_days = 21"),
     "a role nobody has": ('waive = ["model_owner"]', 'waive = ["head_of_data"]'),
 }
-print(f"unchanged: {'accepted' if isinstance(draft(text), process.Process) else draft(text)}\n")
-for slip, (old, new) in slips.items():
-    assert old in text, slip
-    print(f"{slip}: {draft(text.replace(old, new, 1))}\n")
+
+# %% [markdown] tags=["task"]
+# Five slips that people really make. **How many of the five will be refused?**
+
+# %% id="00-guess3"
+# BEGIN SOLUTION
+guess("00-guess3", "how many of five slips are refused", 3)
+# END SOLUTION
+# STUB: guess("00-guess3", "how many of five slips are refused", ...)
+
+# %%
+said = {slip: draft(text.replace(old, new, 1)) for slip, (old, new) in slips.items()}
+came("00-guess3", sum(isinstance(each, str) for each in said.values()))
+print("unchanged:", "accepted" if isinstance(draft(text), process.Process) else draft(text), "\n")
+for slip, sentence in said.items():
+    print(f"{slip}: {sentence}\n")
 
 # %% [markdown]
 # The unchanged file is accepted, each slip is refused with one sentence: the key, what was found, what is allowed. Nothing falls back to a
 # default.
 #
-# ## The team's copy
+# ## Let the file decide
 #
-# The committed file is where everybody starts. From now on your team has its own copy in the workspace, and all code reads that one.
+# A model's *bias* is its mean prediction minus the share that was late. The gate of lesson 05 will ask how large it may be, and reads the
+# answer from the file: `calibration_max`.
 
-# %%
-import shutil
-
-if not ws.process_file.exists():
-    shutil.copy(process.DEFAULT, ws.process_file)
-team = process.load()
-print("read from the team's copy:", team.source == ws.process_file)
-
-# %% [markdown]
-# ## Exercise 1: let the file decide
-#
-# A model's *bias* is its mean prediction minus the share that was late. Write `calibrated`: true if the bias is at most
-# `calibration_max` of the rules, in either direction.
+# %% [markdown] tags=["task"]
+# Write `calibrated`: true if the bias is at most `calibration_max` of the rules, in either direction.
 
 
-# %% id="00-ex1"
+# %% id="00-ex2"
 def calibrated(label, prediction, gate_rules):
     # BEGIN SOLUTION
     return abs(prediction.mean() - label.mean()) <= gate_rules.calibration_max
@@ -217,21 +287,7 @@ def calibrated(label, prediction, gate_rules):
 
 
 # %%
-def test(calibrated):
-    gate = team.usecase("flights").gate
-    no, yes = pd.Series([0, 0, 0, 1]), pd.Series([0, 1, 1, 1])
-    for label, p, expected in (
-        (late, plain, True),
-        (late, balanced, False),
-        (yes, no + 0.0, False),
-    ):
-        if bool(calibrated(label, p, gate)) is not expected:
-            return f"A bias of {p.mean() - label.mean():+.2f} should give {expected}."
-    loose = gate.model_copy(update={"calibration_max": 0.9})
-    return bool(calibrated(yes, no, loose)) or "Take the limit from gate_rules, not from memory."
-
-
-check("00-ex1", "calibrated", test=test, hint="Compare abs(mean prediction - mean label).")
+check("00-ex2")
 
 # %% [markdown]
 # The same two models, by the team's limit, and by a looser one that somebody might propose on the day it is in the way:
@@ -240,88 +296,127 @@ check("00-ex1", "calibrated", test=test, hint="Compare abs(mean prediction - mea
 strict = team.usecase("flights").gate
 loose = strict.model_copy(update={"calibration_max": 0.3})
 for name, gate in (("the team's rules", strict), ("a loose draft", loose)):
-    answers = {
-        model: bool(calibrated(late, models[model], gate)) for model in ("plain", "balanced")
-    }
-    print(f"{name}, digest {process.digest(gate)}: {answers}")
+    found = {model: bool(calibrated(late, models[model], gate)) for model in ("plain", "balanced")}
+    print(f"{name}, digest {process.digest(gate)}: {found}")
 
 # %% [markdown]
-# The models did not change; the rule did, and with it the answer. This is why the rule comes first, and why each verdict of a gate will
-# carry the digest of the rules that made it.
+# The models did not change; the rule did, and with it the answer. So the rule comes first, and each verdict of a gate will
+# carry the *digest* of the rules that made it: a short name computed from their content, which is another one as soon as a letter changes.
 #
-# ## Exercise 2: change a decision
+# ## Your first decisions
 #
-# Your team decides that whoever is on call may also *force* a rollback whose checks have failed. Put that into `proposal`, a changed copy of
-# `text`, with nothing else changed.
+# The next two are yours, and they go into your team's file. Later lessons read them there.
 
-# %% id="00-ex2"
+# %% [markdown] tags=["task"]
+# One night a rollback's checks will fail, and somebody will want to switch all the same: to *force* it. Who may? Give `may_force` a list of
+# roles from `[owners]`. The committed file says the model's owner alone; whoever is on call would not have to wake anybody.
+
+# %% id="00-decide1"
 # BEGIN SOLUTION
-proposal = text.replace(
-    'force_rollback = ["model_owner"]', 'force_rollback = ["model_owner", "on_call"]'
-)
+may_force = ["model_owner", "on_call"]
 # END SOLUTION
-# STUB: proposal = ...
-
+# STUB: may_force = ...
 
 # %%
-def test(proposal):
-    found = draft(proposal)
-    if not isinstance(found, process.Process):
-        return found
-    if set(found.permissions.force_rollback) != {"model_owner", "on_call"}:
-        return f"permissions.force_rollback is {found.permissions.force_rollback}."
-    before, after = draft(text).model_dump(), found.model_dump()
-    del before["permissions"]["force_rollback"], after["permissions"]["force_rollback"]
-    return before == after or "Something else changed too."
+check("00-decide1")
 
+# %% [markdown] tags=["task"]
+# How many days of 14 must a verdict at least rest on, before the gate may say anything? Give `min_days` a whole number: few days are soon there, and say little.
+# The committed file has 10.
 
-check(
-    "00-ex2", "proposal", test=test, hint="Look at [permissions] in the text; replace() one line."
-)
+# %% id="00-decide2"
+# BEGIN SOLUTION
+min_days = 10
+# END SOLUTION
+# STUB: min_days = ...
+
+# %%
+check("00-decide2")
+
+# %%
+team = process.load()
+print("may force a rollback:", sorted(team.permissions.force_rollback))
+print("days of a verdict:   ", team.usecase("flights").gate.min_days)
 
 # %% [markdown]
 # ## What the file cannot say
 #
-# Numbers and roles are half of a process. Who calls whom, in which order, stands in `RUNBOOK.md`, beside it. It repeats no threshold.
+# Numbers and roles are half of a process. Who calls whom, in which order, stands in [`RUNBOOK.md`](../RUNBOOK.md), beside it. It repeats no
+# threshold, and its lines are commands that anybody can type.
+
+# %% [markdown] tags=["task"]
+# Ask the first question of every night: where is the model right now? Type the command `firstflight status` behind the exclamation mark,
+# which hands a line to the shell; or type it in a terminal of JupyterLab, and run this cell empty.
+
+# %% id="00-type1"
+# BEGIN SOLUTION
+# !firstflight status
+# END SOLUTION
+# STUB: # !...
 
 # %%
-for line in (PROJECT / "RUNBOOK.md").read_text().splitlines():
-    if line.startswith("#"):
-        print(line)
+check("00-type1")
+
+# %% [markdown]
+# Nothing is there yet, and it says so. In lesson 06 the same command will have an answer.
+#
+# ## At work tomorrow
+#
+# Without this course: pydantic and TOML are enough to make a decision that code can check.
+
+# %%
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Gate(BaseModel):
+    model_config = ConfigDict(extra="forbid")  # a misspelt key is an error, not a default
+    calibration_max: float = Field(gt=0, lt=1)
+    min_days: int = Field(ge=1)
+
+
+ours = tomllib.loads("[gate]\ncalibration_max = 0.1\nmin_days = 10")
+Gate.model_validate(ours["gate"])
+
+# %% [markdown] tags=["task"]
+# Your own team's model has a user too. Write down what each of its two mistakes costs whom, and the threshold that follows; or, if your
+# users need the probability itself, who reads it and what for. There is no check. `solutions/` has one worked answer.
+
+# %% id="00-further"
+# BEGIN SOLUTION
+# A rebooking desk: an offer to rebook costs 1 (an agent's minutes), a connection missed without one costs 12.
+costs = {"offer": 1, "missed connection": 12}
+print(f"offer a rebooking from {costs['offer'] / costs['missed connection']:.3f} on")
+# END SOLUTION
+# STUB: ...
 
 # %% [markdown]
 # ## What you did
 #
-# You got three answers from one set of predictions, saw which yardstick pays for what, and wrote a decision that code can check. The
-# ledger gets its first row.
+# You got three answers from one set of predictions, saw which yardstick pays for what, and wrote two decisions that code reads.
+# The ledger gets its first row: what a tool prevented, and what it costs here.
 
 # %% tags=["nbval-ignore-output"]
 # Measured: sizes and seconds differ between machines.
-ledger.record(
-    "00",
-    "process.toml",
-    prevented="three answers to one question; a rule changed on the day it was in the way",
-    install_mb=ledger.install_mb("pydantic"),
-    start_s=ledger.import_seconds("firstflight.process", times=1),
-    glue_lines=ledger.glue_lines("firstflight.process"),
-)
-ledger.table("00")
+from classroom import ledger
+
+ledger.measure("00")
 
 # %%
+from classroom import checklist
+
 checklist("00")
 
 # %% [markdown]
 # ## In practice
 #
 # - The numbers in this file were chosen on this data, and the reasons say how. Yours will differ; keep the reasons.
-# - Log loss is right where the probability itself is used. If the only user cancels a crew above 0.5, let the cost of both
-#   mistakes decide, and write that down instead.
 # - Precision, recall and AUC remain good *views* of a model. They just do not decide here.
 # - A file does not make people agree. It shows, before the model is there, that they have not.
 # - March was an easy month to predict the mean of: 0.236 late, as in the two months before. April will not be so kind.
 #
-# **Next:** the model itself. In lesson 01 a notebook scores well for three wrong reasons.
+# **Next:** [lesson 01](01_start_from_a_notebook_model.ipynb), the model itself. A notebook scores well for three wrong reasons.
 
 # %%
-leaves("the team's process.toml")
+from classroom import end
+
 end("00")

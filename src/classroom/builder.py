@@ -8,13 +8,15 @@ One source holds the exercise and its answer:
     # END SOLUTION
     # STUB: late = ...
 
-``solutions/`` gets the answer, ``notebooks/`` the stub. Cells tagged ``solution-only`` or
-``learner-only`` go to one of the two. Each build gives the same bytes.
+``solutions/`` gets the answer, ``notebooks/`` the stub. A Markdown cell before it that is tagged
+``task`` is shown as a box. ``lessons/glossary.md`` becomes a notebook of its own. Cells tagged
+``solution-only`` or ``learner-only`` go to one of the two. Each build gives the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +26,9 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from classroom.answers import first_line
 from classroom.errors import SourceError
+from classroom.exercises import KINDS, kind_of
 from firstflight.workspace import PROJECT
 
 FOLDERS = {"notebooks": False, "solutions": True}  # folder -> are the answers in?
@@ -33,12 +37,14 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 KEPT_METADATA = {"tags", "jupyter", "slideshow"}
+GLOSSARY = "glossary.md"
 FILE_NAME = re.compile(r"\d\d_[a-z0-9]+(_[a-z0-9]+)*\.py")
 ANSWER = re.compile(
     r"^[ \t]*# BEGIN SOLUTION[ \t]*\n(.*?)^[ \t]*# END SOLUTION[ \t]*(?:\n|\Z)", re.M | re.S
 )
 STUB = re.compile(r"^([ \t]*)# STUB: ?(.*)$", re.M)
 STUB_LINE = re.compile(r"^[ \t]*# STUB:.*(?:\n|\Z)", re.M)
+TASK = "task"  # the tag of the Markdown cell before an answer
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -95,15 +101,21 @@ def build(path: Path, solved: bool) -> NotebookNode:
     """
     dropped = "learner-only" if solved else "solution-only"
     cells: list[NotebookNode] = []
-    seen: set[str] = set()
-    for cell in jupytext.read(path, fmt="py:percent").cells:
+    read = jupytext.read(path, fmt="py:percent").cells
+    ids: list[str] = []
+    for cell in read:
         # Ids come from the source, before a variant is made: both notebooks have the same ones.
-        cell_id = _cell_id(path, cell, seen)
-        seen.add(cell_id)
+        ids.append(_cell_id(path, cell, set(ids)))
+    next_ids = dict(itertools.pairwise(ids))
+    for cell, cell_id in zip(read, ids, strict=True):
         metadata = {k: v for k, v in sorted(cell.metadata.items()) if k in KEPT_METADATA}
         if dropped in metadata.get("tags", []):
             continue
         text = variant(cell.source, solved) if cell.cell_type == "code" else cell.source
+        if kind_of(cell_id) not in ("", "guess"):
+            text = f"{first_line(cell_id)}\n{text}"
+        if TASK in metadata.get("tags", []):
+            text = _box(path, text, next_ids.get(cell_id, ""))
         make = getattr(nbformat.v4, f"new_{cell.cell_type}_cell")
         cells.append(make(text, metadata=metadata, id=cell_id))
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
@@ -120,10 +132,10 @@ def _cell_id(path: Path, cell: NotebookNode, seen: set[str]) -> str:
                 f'lessons/{path.name} has the cell id "{given}" twice, or it has other signs than '
                 "letters, digits, - and _: give each named cell its own id."
             )
-        if "-ex" in given and not given.startswith(path.name[:2] + "-ex"):
+        if kind_of(given) and not given.startswith(path.name[:2]):
             raise SourceError(
                 f'lessons/{path.name} has the exercise id "{given}": '
-                f"exercises of this lesson are named {path.name[:2]}-ex1, {path.name[:2]}-ex2, ..."
+                f"those of this lesson are named like {path.name[:2]}-ex1 or {path.name[:2]}-look1."
             )
         return str(given)
     for count in range(len(seen) + 1):
@@ -132,6 +144,18 @@ def _cell_id(path: Path, cell: NotebookNode, seen: set[str]) -> str:
         if cell_id not in seen:
             return cell_id
     raise AssertionError("unreachable: more cells than counts")
+
+
+def _box(path: Path, text: str, answer: str) -> str:
+    """Return the task of an exercise as a box that names what is to be done and which answer."""
+    kind = kind_of(answer)
+    if not kind:
+        raise SourceError(
+            f"lessons/{path.name} has a task that no answer follows; it starts with "
+            f"{text.splitlines()[0]!r}: let the cell of the answer, with its id, be the next one."
+        )
+    heading = f"**{KINDS[kind]}** · {answer}"
+    return f'<div class="alert alert-block alert-info">\n\n{heading}\n\n{text}\n\n</div>'
 
 
 def carry_outputs(new: NotebookNode, old: NotebookNode) -> NotebookNode:
@@ -161,11 +185,26 @@ def rendered(root: Path = PROJECT) -> Iterator[tuple[Path, str]]:
             if solved and target.exists():
                 carry_outputs(notebook, nbformat.read(target, as_version=4))
             yield target, text_of(notebook)
+    glossary = root / "lessons" / GLOSSARY
+    if glossary.exists():
+        yield root / "notebooks" / "glossary.ipynb", text_of(_glossary(glossary.read_text()))
+
+
+def _glossary(text: str) -> NotebookNode:
+    """Return the glossary as a notebook, so that a link to a term opens it rendered."""
+    parts = re.split(r"^(?=#+ )", text.strip() + "\n", flags=re.M)
+    cells = [
+        nbformat.v4.new_markdown_cell(part.strip(), id=f"term-{n}")
+        for n, part in enumerate(part for part in parts if part.strip())
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
+    notebook.nbformat_minor = 5
+    return notebook
 
 
 def orphans(root: Path = PROJECT) -> list[Path]:
     """Return notebooks that have no source any more."""
-    stems = {path.stem for path in sources(root)}
+    stems = {path.stem for path in sources(root)} | {Path(GLOSSARY).stem}
     found = [path for folder in FOLDERS for path in sorted((root / folder).glob("*.ipynb"))]
     return [path for path in found if path.stem not in stems]
 

@@ -14,9 +14,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from classroom import builder, doctor, environment, ledger, map, runner, setup_tools, workspaces
+from classroom import (
+    builder,
+    copies,
+    doctor,
+    environment,
+    exercises,
+    guesses,
+    journal,
+    ledger,
+    map,
+    runner,
+    setup_tools,
+    style,
+    workspaces,
+)
 from classroom import freeze as freezer
-from classroom.errors import CourseError, RunError
+from classroom.errors import CourseError
 from firstflight.errors import FirstFlightError
 from firstflight.workspace import PROJECT, Workspace, configure, current
 
@@ -46,6 +60,9 @@ def sentences() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
+RUN = "workspace-course"  # of `course run`: what a learner does by hand has another
+
+
 def _workspace(folder: Path | None) -> Workspace:
     if folder is not None:
         os.environ["FIRSTFLIGHT_HOME"] = str(folder.expanduser().resolve())
@@ -67,15 +84,24 @@ def run(
     last: Annotated[str, typer.Option("--to", help="Last lesson.")] = "99",
     workspace: Where = None,
     keep: Annotated[bool, typer.Option("--keep", help="Do not empty the workspace.")] = False,
+    bench: Annotated[
+        bool,
+        typer.Option("--bench", help="Also try the answers of tests/bench/ where they belong."),
+    ] = False,
 ) -> None:
-    """Run the lessons in order in a fresh workspace, and print what each took."""
+    """Run the lessons in order in a fresh workspace of its own, and print what each took.
+
+    The workspace is $FIRSTFLIGHT_HOME where it is set, else workspace-course/.
+    """
     first, last = _number(first), _number(last)
     folder = "solutions" if solutions else "notebooks"
+    if workspace is None and not os.environ.get("FIRSTFLIGHT_HOME"):
+        workspace = PROJECT / RUN
     ws = _workspace(workspace)
     with sentences():
         setup_tools.run()
         paths = runner.notebooks(folder, first, last)
-        runner.run(ws, paths, keep=keep or first > "00", report=_line)
+        runner.run(ws, paths, keep=keep or first > "00", report=_line, bench=bench)
         _print_run(ws, folder)
 
 
@@ -84,39 +110,98 @@ def start(
     lesson: Annotated[str, typer.Argument(help="The lesson you want to do, such as 05.")],
     workspace: Where = None,
 ) -> None:
-    """Build the state that a lesson starts from, with the solutions of the lessons before it."""
+    """Build the state that a lesson starts from, if this workspace does not keep it yet.
+
+    The lessons before it are run with their solutions, from the first one whose end is not kept.
+    """
     number = _number(lesson)
     ws = _workspace(workspace)
     with sentences():
         map.part_of(number)
         setup_tools.run()
         todo = runner.missing_lessons(ws, number)
-        half = [n for n in workspaces.begun(ws) if n <= number]
-        try:
-            if todo:
-                runner.run(ws, todo, keep=True, report=_line, what=f"course start {number}")
-        except RunError as error:
-            if half:
-                raise RunError(
-                    f"{error} Lesson {half[0]} was begun in this workspace and not ended, so its "
-                    f"state is a half: run `course reset`, then `course start {number}`."
-                ) from None
-            raise
-        later = [n for n in workspaces.done(ws) if n >= number]
+        if todo:
+            runner.run(ws, todo, keep=True, report=_line, what=f"course start {number}")
+        copies.update()
     path = next((PROJECT / "notebooks").glob(f"{number}_*.ipynb"), None)
-    what = f"open notebooks/{path.name}" if path else "its notebook is not there yet"
-    typer.echo(f"The state of lessons before {number} is there: {what}.")
-    if number in half:
-        typer.echo(
-            f"Lesson {number} was begun here and not ended: run its notebook from the top, and if "
-            "a cell says that something is done already, run `course reset`, then "
-            f"`course start {number}`."
-        )
-    if later:
-        typer.echo(
-            f"Lesson {later[0]} and what follows are done here already; for a state without them "
-            f"run `course reset`, then `course start {number}`."
-        )
+    what = f"open {copies.FOLDER}/{path.name}" if path else "its notebook is not there yet"
+    typer.echo(f"The state that lesson {number} starts from is there: {what}.")
+
+
+@app.command("copy")
+def copy_command() -> None:
+    """Copy the notebooks to my-notebooks/, where you work; what you have changed is kept."""
+    with sentences():
+        for line in copies.update():
+            typer.echo(line)
+    typer.echo(f"Your notebooks are in {copies.FOLDER}/.")
+
+
+@app.command("answers")
+def answers_command(
+    workspace: Where = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List your exercises, passed and open, and your guesses beside what came."""
+    ws = _workspace(workspace)
+    journal_ = journal.read(ws)
+    rows = [
+        {
+            "lesson": part.lesson,
+            "exercise": id,
+            "kind": exercises.KINDS[one.kind].lower(),
+            "passed": journal_["exercises"].get(id, {}).get("passed", False),
+            "checks": journal_["exercises"].get(id, {}).get("checks", 0),
+        }
+        for part in sorted(map.PARTS, key=lambda part: part.lesson)
+        for id, one in exercises.of_lesson(part.lesson).items()
+    ]
+    if as_json:
+        answer = {
+            "workspace": str(ws.root),
+            "open": workspaces.begun(ws),
+            "done": workspaces.done(ws),
+            "exercises": rows,
+            "guesses": journal_["guesses"],
+            "decisions": journal_["decisions"],
+        }
+        typer.echo(runner.dumps(answer))
+        return
+    table = Table("lesson", "exercise", "kind", "state", "checked", box=None, header_style="bold")
+    for row in rows:
+        state = "passed" if row["passed"] else "open" if row["checks"] else ""
+        table.add_row(row["lesson"], row["exercise"], row["kind"], state, str(row["checks"] or ""))
+    _console().print(table)
+    guessed = [row for part in map.PARTS for row in guesses.table(part.lesson, ws)]
+    if guessed:
+        table = Table(*guessed[0], box=None, header_style="bold")
+        for row in sorted(guessed, key=lambda row: row["id"]):
+            table.add_row(*row.values())
+        _console().print(table)
+
+
+@app.command("style")
+def style_command(
+    folder: Annotated[str, typer.Argument(help="notebooks, or solutions.")] = "notebooks",
+) -> None:
+    """Measure how the lessons read: acts, passive stretches, lines of code, words."""
+    rows = style.all_lessons(folder)
+    names = {
+        "lesson": "lesson", "cells": "cells", "acts": "acts", "passive": "passive min",
+        "minutes": "reading min", "lines_median": "lines, median", "lines_90": "90%",
+        "lines_max": "max", "words": "words", "words_a_cell": "words a cell",
+    }  # fmt: skip
+    table = Table(box=None, header_style="bold")
+    for name in names.values():
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*(f"{v:g}" if isinstance(v, float) else str(v) for v in vars(row).values()))
+    _console().print(table)
+    found = [fault for row in rows for fault in row.faults()]
+    for fault in found:
+        typer.echo(fault)
+    if found:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -9,6 +9,7 @@ import json
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,204 @@ COLUMNS = {
     "latency_ms": "added ms",
     "glue_lines": "glue lines",
 }
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What a lesson's tool prevents, and how its costs are measured.
+
+    Attributes
+    ----------
+    tool : str
+        Its name.
+    prevented : str
+        The failure that it prevented in the lesson, in a few words.
+    installs : tuple of str
+        Distributions to weigh, with what they require.
+    beside : tuple of str
+        Distributions that are there anyway.
+    imports : str
+        A module whose import counts as the start.
+    server : str
+        The name of a server that is up: its start and its memory count.
+    glue : tuple of str
+        Our modules that keep the tool in the path.
+    """
+
+    tool: str
+    prevented: str
+    installs: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    imports: str = ""
+    server: str = ""
+    glue: tuple[str, ...] = ()
+
+
+_LAB = ("pandas", "scikit-learn", "pyarrow", "jupyterlab")
+TOOLS: dict[str, tuple[Tool, ...]] = {
+    "00": (
+        Tool(
+            "process.toml",
+            "three answers to one question; a rule changed on the day it was in the way",
+            installs=("pydantic",),
+            imports="firstflight.process",
+            glue=("firstflight.process",),
+        ),
+    ),
+    "01": (
+        Tool(
+            "pandas + scikit-learn",
+            "a score that depends on luck, on neighbours or on the future",
+            installs=("scikit-learn", "pandas"),
+            imports="sklearn.pipeline",
+        ),
+    ),
+    "02": (
+        Tool(
+            "drops, snapshot, state (own code)",
+            "a model whose rows nobody can name; a feature written twice",
+            installs=("pyarrow",),
+            glue=("firstflight.drops", "firstflight.snapshot", "firstflight.state"),
+        ),
+    ),
+    "03": (
+        Tool(
+            "Prefect",
+            "a month twice in the tables, after a script that died halfway",
+            installs=("prefect",),
+            beside=_LAB,
+            server="prefect",
+            glue=("firstflight.flow",),
+        ),
+    ),
+    "04": (
+        Tool(
+            "MLflow",
+            "a model that nobody can trace, and one that was swapped unseen",
+            installs=("mlflow",),
+            beside=(*_LAB, "prefect"),
+            server="mlflow",
+            glue=("firstflight.registry", "firstflight.release", "firstflight.fingerprint"),
+        ),
+    ),
+    "05": (
+        Tool(
+            "offline gate",
+            "a leak, a loud model, a broken slice and a tie, each with a better AUC",
+            glue=("firstflight.gate", "firstflight.metrics", "firstflight.intervals"),
+        ),
+    ),
+    "06": (
+        Tool(
+            "BentoML",
+            "another answer than the notebook's; an answer to a request that makes no sense",
+            installs=("bentoml",),
+            beside=("mlflow", "scikit-learn", "jupyterlab"),
+            server="service",
+            glue=tuple(
+                f"firstflight.{name}"
+                for name in ("service", "answering", "guard", "prediction_log", "bento")
+            ),
+        ),
+    ),
+    "07": (
+        Tool(
+            "Evidently",
+            "an alarm without a cause: it says which inputs moved, and how far",
+            installs=("evidently",),
+            beside=("mlflow", "scikit-learn", "jupyterlab", "bentoml", "prefect"),
+            imports="evidently",
+            glue=("firstflight.drift",),
+        ),
+        Tool(
+            "contract and labels",
+            "a model worse than the naive guess, for weeks, under a green dashboard",
+            glue=("firstflight.contract", "firstflight.monitor"),
+        ),
+    ),
+    "08": (
+        Tool(
+            "shadow and canary",
+            "a bet: all traffic at once on a release that passed offline",
+            glue=("firstflight.rollout",),
+        ),
+    ),
+    "09": (
+        Tool(
+            "rollback",
+            "an old model without its features, worse than the bad release",
+            glue=("firstflight.rollback", "firstflight.preflight"),
+        ),
+    ),
+    "10": (
+        Tool(
+            "papermill",
+            "a page that only its author can make again",
+            installs=("papermill",),
+            beside=("jupyterlab", "mlflow", "prefect"),
+        ),
+        Tool(
+            "nbval",
+            "a committed number that no longer holds",
+            installs=("nbval",),
+            beside=("jupyterlab", "mlflow", "prefect"),
+        ),
+        Tool("CI", "feature code that changed under the live release"),
+    ),
+    "11": (
+        Tool(
+            "one path for two models",
+            "a second model that starts from nothing, and a week with a stale one",
+        ),
+    ),
+}
+
+
+def measure(lesson: str, tool: str | None = None, **measured: float) -> pd.DataFrame:
+    """Measure what a lesson's tools cost, write their rows, and return them.
+
+    Parameters
+    ----------
+    lesson : str
+        The lesson's two digits.
+    tool : str, optional
+        One of its tools; all by default.
+    **measured : float
+        What only the lesson can measure (``latency_ms``, ``start_s``, ``resident_mb``), or another
+        count of ``glue_lines``.
+
+    Returns
+    -------
+    DataFrame
+        The lesson's rows, as `table` gives them.
+
+    Raises
+    ------
+    CourseError
+        If the lesson has no such tool, or a server that is to be measured is not up.
+    """
+    from classroom import servers
+
+    chosen = [one for one in TOOLS.get(lesson, ()) if tool in (None, one.tool)]
+    if not chosen:
+        raise CourseError(f"Lesson {lesson} has no tool {tool or ''} in the ledger: see TOOLS.")
+    for one in chosen:
+        costs: dict[str, Any] = {}
+        if one.installs:
+            beside = list(one.beside)
+            costs["install_mb"] = 0.0
+            for name in one.installs:
+                costs["install_mb"] += install_mb(name, beside=tuple(beside))
+                beside.append(name)
+        if one.server:
+            server = servers.running(one.server)
+            costs["start_s"], costs["resident_mb"] = server.start_seconds, server.memory_mb()
+        elif one.imports:
+            costs["start_s"] = import_seconds(one.imports, times=1)
+        if one.glue:
+            costs["glue_lines"] = glue_lines(*one.glue)
+        record(lesson, one.tool, prevented=one.prevented, **{**costs, **measured})
+    return table(lesson)
 
 
 def record(

@@ -1,16 +1,35 @@
-"""The first and the last cell of every lesson."""
+"""The first and the last cell of every lesson, and its day."""
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import logging
 import os
 import random
 import re
+import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
-from classroom import setup_tools, workspaces
+from filelock import FileLock, Timeout
+
+from classroom import (
+    answers,
+    checkpoints,
+    guesses,
+    journal,
+    progress,
+    servers,
+    setup_tools,
+    team,
+    workspaces,
+)
+from classroom import exercises as asked
+from classroom.checks import present
 from classroom.errors import CourseError
+from firstflight import clock, files
 from firstflight.errors import FirstFlightError
 from firstflight.workspace import (
     SURROUNDINGS,
@@ -21,13 +40,16 @@ from firstflight.workspace import (
 )
 
 _lesson: str | None = None
+_hold: FileLock | None = None
 
 
 def begin(number: str) -> Workspace:
-    """Open a lesson: the workspace, the state it needs, the seeds and the display settings.
+    """Open a lesson: the workspace as this lesson finds it, the seeds and the display settings.
 
     Call it in the first code cell, before the tools are imported: BentoML, MLflow and Prefect
-    read their environment variables once.
+    read their environment variables once. Whatever an earlier attempt at this lesson, or a later
+    lesson, has left is put back to the end of the lesson before; answers, guesses and decisions
+    are kept.
 
     Parameters
     ----------
@@ -42,7 +64,8 @@ def begin(number: str) -> Workspace:
     Raises
     ------
     CourseError
-        If the state of an earlier lesson is missing.
+        If the state of an earlier lesson is missing, or another notebook holds the workspace.
+        Nothing is changed then.
     """
     global _lesson
     if not re.fullmatch(r"\d\d", number):
@@ -50,34 +73,178 @@ def begin(number: str) -> Workspace:
     _one_sentence_errors()
     ws = current()
     no_foreign_settings()
+    workspaces.prepare_folder(ws)
+    _take(ws, number)
     workspaces.prepare(ws)
-    missing = sorted({f"{n:02}" for n in range(int(number))} - set(workspaces.done(ws)))
-    if missing:
+    before = f"{int(number) - 1:02}" if number > "00" else None
+    if before is not None and before not in checkpoints.kept(ws):
+        _release()
         raise CourseError(
-            f"Lesson {number} needs the state of lesson {missing[0]}, which is not in this "
+            f"Lesson {number} needs the state of lesson {before}, which is not in this "
             f"workspace: run `course start {number}` in a terminal, then this cell again."
         )
+    servers.stop_all(ws)
+    halfway = checkpoints.unfinished(ws)
+    changed = checkpoints.restore(ws, before)
+    other = team.again(ws, number)
+    if changed and (halfway or number in {*workspaces.begun(ws), *workspaces.done(ws)}):
+        _say_what_was_put_back(ws, number, before)
+    if other:
+        present(f"Your decisions are in process.toml: {', '.join(other)}.", "note")
     workspaces.note(ws, "begun.json", sorted({*workspaces.begun(ws), number}))
     configure(ws)
     for name in SURROUNDINGS:  # of the terminal that Jupyter was started in
         os.environ.pop(name, None)
+    os.environ.pop(clock.PINNED, None)
     os.environ.setdefault("MPLCONFIGDIR", str(ws.root / "matplotlib"))  # its list of fonts
+    # Commands that a cell calls with `!` are those of this environment, as wide on every screen.
+    here = str(Path(sys.executable).parent)
+    paths = os.environ.get("PATH", "").split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join([here, *(path for path in paths if path != here)])
+    os.environ.update(COLUMNS="100", TERM="dumb")  # no colours in what commands print
     setup_tools.seed(ws)
     _same_every_time()
+    answers.watch(number)
+    progress.watch()
     _lesson = number
     return ws
 
 
-def end(number: str) -> None:
-    """Close a lesson: record that its state is in the workspace."""
-    if number != _lesson:
+def _say_what_was_put_back(ws: Workspace, number: str, before: str | None) -> None:
+    text = (
+        f"Lesson {number} begins anew: the workspace is "
+        + (f"as lesson {before} left it." if before else "empty, as in the beginning.")
+        + "\nYour answers, guesses and decisions are kept."
+    )
+    later = [n for n in checkpoints.kept(ws) if n >= number]
+    if later:
+        text += (
+            f"\nTo go on after lesson {later[-1]} instead, open the next one: its state is kept."
+        )
+    present(text, "note")
+
+
+def _take(ws: Workspace, number: str) -> None:
+    """Hold the workspace for this notebook, until the lesson's end or the kernel's."""
+    global _hold
+    if os.environ.get(workspaces.HELD) == str(ws.root):
+        return  # the runner holds it for its lessons
+    if _hold is not None and Path(_hold.lock_file) != ws.root / workspaces.LOCK:
+        _release()
+    if _hold is None:
+        lock = FileLock(
+            ws.root / workspaces.LOCK, timeout=0, preserve_lock_file=True, fallback_to_soft=False
+        )
+        try:
+            lock.acquire()
+        except Timeout:
+            raise CourseError(
+                f"{workspaces.holder(ws)} holds this workspace, so nothing was changed: run its "
+                "last cell or shut its kernel down, then run this cell again."
+            ) from None
+        _hold = lock
+    what = {"pid": os.getpid(), "what": f"the notebook of lesson {number}"}
+    files.write(ws.root / workspaces.HOLDER, json.dumps(what) + "\n", ws=ws)
+
+
+def _release() -> None:
+    global _hold
+    if _hold is not None:
+        _hold.release()
+        _hold = None
+
+
+def holding() -> bool:
+    """Tell whether this notebook may change the workspace: its lesson is open here."""
+    return _hold is not None or os.environ.get(workspaces.HELD) == str(current().root)
+
+
+def require_open() -> None:
+    """Refuse where this notebook may not move the clock or change the workspace.
+
+    Raises
+    ------
+    CourseError
+        If no lesson is open in this notebook.
+    """
+    if not holding():
         raise CourseError(
-            f"This notebook began lesson {_lesson}, so it cannot end lesson {number}: "
-            f'run its first cell, or call end("{_lesson}").'
+            "No lesson is open in this notebook, so the clock stays as it is: run its first cell."
+        )
+
+
+def today(day: dt.date | str) -> dt.date:
+    """Set the course's clock, for this lesson alone.
+
+    The notebook keeps its day whatever another one sets; servers and terminals follow the one
+    whose lesson is open.
+
+    Parameters
+    ----------
+    day : date or str
+        The day that it is from now on, such as ``"2013-04-01"``.
+
+    Returns
+    -------
+    date
+        The day.
+
+    Raises
+    ------
+    CourseError
+        If no lesson is open in this notebook.
+    """
+    require_open()
+    os.environ[clock.PINNED] = str(day)
+    return clock.set_today(day)
+
+
+def end(number: str) -> None:
+    """Close a lesson: keep its state, and show what the learner did.
+
+    Servers stay up, so that their pages can be looked at, until another lesson begins or the
+    kernel is shut down.
+
+    Parameters
+    ----------
+    number : str
+        The lesson's two digits.
+
+    Raises
+    ------
+    CourseError
+        If this notebook did not begin the lesson.
+    """
+    if number != _lesson or not holding():
+        raise CourseError(
+            f"This notebook has lesson {_lesson} open, so it cannot end lesson {number}: "
+            "run its first cell, and the cells after it."
+            if _lesson
+            else f"Lesson {number} is not open in this notebook: run its first cell."
         )
     ws = current()
+    checkpoints.save(ws, number)
     workspaces.note(ws, "done.json", sorted({*workspaces.done(ws), number}))
-    print(f"Lesson {number} is done; its state is in the workspace.")
+    workspaces.note(ws, "begun.json", [n for n in workspaces.begun(ws) if n != number])
+    _show_what_was_done(number)
+    _release()
+
+
+def _show_what_was_done(number: str) -> None:
+    exercises, done = asked.of_lesson(number), journal.read()["exercises"]
+    open_ = [id for id in exercises if not done.get(id, {}).get("passed")]
+    lines = [f"Lesson {number} is done; its state is kept."]
+    if exercises:
+        solved = len(exercises) - len(open_)
+        rest = f"; open: {', '.join(open_)}" if open_ else ""
+        lines.append(f"Exercises: {solved} of {len(exercises)} passed{rest}.")
+    for row in guesses.table(number):
+        if row["you said"] == "-":
+            continue
+        lines.append(
+            f"Guess: {row['about']}: you said {row['you said']}, it came {row['it came']}."
+        )
+    present("\n  ".join(lines), "good" if not open_ else "note")
 
 
 def leaves(what: str) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import platform
+import re
 import sys
 import time
 import warnings
@@ -17,7 +18,7 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from classroom import setup_tools, workspaces
+from classroom import checkpoints, setup_tools, workspaces
 from classroom.errors import CourseError, RunError, WorkspaceError
 from classroom.guard import adopt_orphans
 from classroom.memory import MB, descendants, peak_of_descendants
@@ -107,6 +108,7 @@ def environment(ws: Workspace, root: Path = PROJECT) -> Iterator[None]:
             os.environ.pop(name, None)
         os.environ.update(
             FIRSTFLIGHT_HEADLESS="1",
+            FIRSTFLIGHT_COURSE_HELD=str(ws.root),
             FIRSTFLIGHT_SOLUTIONS=str(root / "solutions"),
             JUPYTER_PATH=str(jupyter),
             IPYTHONDIR=str(jupyter / "ipython"),
@@ -126,6 +128,7 @@ def run(
     root: Path = PROJECT,
     report: Callable[[Figures], None] | None = None,
     what: str = "course run",
+    bench: bool = False,
 ) -> list[Figures]:
     """Run notebooks in order in one workspace and return what each took.
 
@@ -143,6 +146,9 @@ def run(
         Gets the figures of each lesson as it ends.
     what : str, default "course run"
         The command, for another one that finds the workspace held.
+    bench : bool, default False
+        Behind each check also try the answers of ``tests/bench/``; the executed copy then has
+        cells that the notebook has not.
 
     Raises
     ------
@@ -158,13 +164,17 @@ def run(
             if not keep:
                 fresh(ws)
             workspaces.prepare(ws)
-            return _run(ws, paths, root, report)
+            return _run(ws, paths, root, report, bench)
         except OSError as error:
             raise RunError(f"The course stopped: {_no_room(error, ws.root)}") from None
 
 
 def _run(
-    ws: Workspace, paths: Sequence[Path], root: Path, report: Callable[[Figures], None] | None
+    ws: Workspace,
+    paths: Sequence[Path],
+    root: Path,
+    report: Callable[[Figures], None] | None,
+    bench: bool,
 ) -> list[Figures]:
     figures: list[Figures] = []
     adopt_orphans()  # or a process that a lesson left would be out of sight
@@ -172,7 +182,7 @@ def _run(
         setup_tools.seed(ws)
         for path in paths:
             try:
-                figures.append(_run_one(ws, path))
+                figures.append(_run_one(ws, path, bench))
                 _write_figures(ws, paths[0].parent.name, figures)
             except (OSError, StorageError) as error:
                 kept = workspaces.executed(ws) / path.parent.name / path.name
@@ -204,7 +214,29 @@ def _headless() -> Iterator[None]:
             os.environ["FIRSTFLIGHT_HEADLESS"] = before
 
 
-def _run_one(ws: Workspace, path: Path) -> Figures:
+def _with_bench(ws: Workspace, path: Path) -> Path:
+    """Return a copy of a notebook in which each check is followed by the bench of answers."""
+    from classroom import bench
+
+    known = bench.of_lesson(path.name[:2])
+    notebook = nbformat.read(path, as_version=4)
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        found = (
+            re.match(r"check\(\"([\w-]+)\"\)", cell.source) if cell.cell_type == "code" else None
+        )
+        if found is not None and found[1] in known:
+            text = f'from classroom import bench as _bench\n_ = _bench.try_all("{found[1]}")'
+            cells.append(nbformat.v4.new_code_cell(text))
+    notebook.cells = cells
+    copy = ws.temporary / "bench" / path.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, copy)
+    return copy
+
+
+def _run_one(ws: Workspace, path: Path, bench: bool = False) -> Figures:
     # Imported here: it takes a second, and `course status` does not need it.
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import execute_notebook
@@ -222,7 +254,7 @@ def _run_one(ws: Workspace, path: Path) -> Figures:
         logging.getLogger("papermill").setLevel(logging.CRITICAL)
         try:
             execute_notebook(
-                path,
+                _with_bench(ws, path) if bench else path,
                 target,
                 kernel_name="python3",
                 cwd=path.parent,
@@ -320,13 +352,16 @@ def read_figures(ws: Workspace, folder: str) -> list[dict[str, object]]:
 
 
 def missing_lessons(ws: Workspace, number: str, root: Path = PROJECT) -> list[Path]:
-    """Return the solutions that must run before a lesson can start, in order."""
-    wanted = [f"{n:02}" for n in range(int(number))]
-    if not wanted:
+    """Return the solutions that must run before a lesson can start, in order.
+
+    Each lesson begins from the kept end of the one before it, so the newest one counts.
+    """
+    if number == "00":
         return []
-    have = workspaces.done(ws)
-    paths = notebooks("solutions", "00", wanted[-1], root)
-    return [path for path in paths if path.name[:2] not in have]
+    last = f"{int(number) - 1:02}"
+    newest = max((n for n in checkpoints.kept(ws) if n <= last), default="")
+    paths = notebooks("solutions", "00", last, root)
+    return [path for path in paths if path.name[:2] > newest]
 
 
 def dumps(value: object) -> str:

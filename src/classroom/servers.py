@@ -7,6 +7,7 @@ mlflow: ready
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import socket
@@ -17,13 +18,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from classroom import setup_tools
+import psutil
+
+from classroom import setup_tools, workspaces
 from classroom.errors import ServerError
 from classroom.memory import tree_mb
 from classroom.workspaces import headless
-from firstflight.workspace import PROJECT, for_child, make, no_foreign_settings
+from firstflight import clock
+from firstflight.workspace import (
+    PROJECT,
+    Workspace,
+    current,
+    for_child,
+    make,
+    no_foreign_settings,
+)
 
 GUARD = Path(__file__).with_name("guard.py")
+NOTED = "servers.json"  # in the workspace: which processes are up
 
 # Behind a hub a page is reached under a fixed name (see setup_tools), so its port is fixed.
 HUB_PORTS = PROXY = setup_tools.PROXY
@@ -192,14 +204,60 @@ def start(
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the Stop button interrupts the cell, not the server
-            env=for_child(more={"PYTHONUNBUFFERED": "1", **(env or {})}),
+            env=_following_the_clock(for_child(more={"PYTHONUNBUFFERED": "1", **(env or {})})),
             cwd=cwd,
         )
     server = Server(name, port, process, log, page)
     _running[name] = server
+    _note(server)
     _wait(server, ready, began + timeout)
     server.start_seconds = time.monotonic() - began
     return server
+
+
+def _following_the_clock(environ: dict[str, str]) -> dict[str, str]:
+    """Return an environment in which a server reads the workspace's clock and not this day."""
+    return {name: value for name, value in environ.items() if name != clock.PINNED}
+
+
+def _note(server: Server) -> None:
+    """Note the process in the workspace, for a lesson that begins in another notebook."""
+    ws = current()
+    began = psutil.Process(server.pid).create_time()
+    noted = {k: v for k, v in workspaces.noted(ws, NOTED, {}).items() if k != server.name}
+    workspaces.note(ws, NOTED, {**noted, server.name: {"pid": server.pid, "began": began}})
+
+
+def running(name: str) -> Server:
+    """Return a server of this notebook by its name.
+
+    Raises
+    ------
+    ServerError
+        If it is not up.
+    """
+    if name not in _running or not _running[name].running:
+        raise ServerError(f"{name} is not up in this notebook: run the cell that starts it.")
+    return _running[name]
+
+
+def stop_all(ws: Workspace) -> None:
+    """End the servers of this notebook, and those that an ended lesson has left up in another.
+
+    Parameters
+    ----------
+    ws : Workspace
+        The workspace in which they were started.
+    """
+    for server in list(_running.values()):
+        server.stop()
+    for about in workspaces.noted(ws, NOTED, {}).values():
+        with contextlib.suppress(psutil.Error):
+            guard = psutil.Process(about["pid"])
+            if guard.create_time() == about["began"]:  # or the number is another process's by now
+                guard.terminate()
+                guard.wait(30)
+    (ws.root / NOTED).unlink(missing_ok=True)
 
 
 def _wait(server: Server, path: str, deadline: float) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import httpx
 import pandas as pd
 
+from classroom import lesson
 from classroom.errors import CourseError
 from firstflight import clock
 from firstflight.drops import Drops
@@ -49,6 +50,7 @@ def play(url: str, usecase: UseCase, drops: Drops, start: dt.date, end: dt.date)
 
     Feature state is not published here: that is the pipeline's job, before the day begins.
     """
+    lesson.require_open()
     frames = []
     requests = usecase.requests(drops, start, end)
 

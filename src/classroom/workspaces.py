@@ -19,6 +19,7 @@ from firstflight.workspace import PROJECT, Workspace, make
 MARKER = ".first-flight"
 LOCK = "course.lock"
 HOLDER = "course.json"
+HELD = "FIRSTFLIGHT_COURSE_HELD"  # set for the kernels of a run: the workspace it holds
 
 
 def ledger_file(ws: Workspace) -> Path:
@@ -141,7 +142,7 @@ def alone(ws: Workspace, what: str) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise WorkspaceError(
-            f"{_holder(ws)} is at work in {ws.root}, so {what} changed nothing: wait until it is "
+            f"{holder(ws)} is at work in {ws.root}, so {what} changed nothing: wait until it is "
             "done, or give --workspace another folder."
         ) from None
     try:
@@ -152,9 +153,10 @@ def alone(ws: Workspace, what: str) -> Iterator[None]:
         lock.release()
 
 
-def _holder(ws: Workspace) -> str:
-    holder = noted(ws, HOLDER, {})
-    return f"`{holder.get('what', 'course')}` (process {holder.get('pid', 'unknown')})"
+def holder(ws: Workspace) -> str:
+    """Return which run or notebook holds the workspace, for a sentence."""
+    held = noted(ws, HOLDER, {})
+    return f"{held.get('what', 'another run')} (process {held.get('pid', 'unknown')})"
 
 
 def _may_be_deleted(ws: Workspace) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 
 from firstflight import files
 from firstflight.errors import ClockError
 from firstflight.workspace import current
 
+PINNED = "FIRSTFLIGHT_TODAY"
+"""A variable that pins the day for one process, whatever the workspace's clock says."""
+
 
 def today() -> dt.date:
-    """Return the clock's today: the workspace's clock file, else the real date.
+    """Return the clock's today: ``$FIRSTFLIGHT_TODAY``, the workspace's clock, the real date.
 
     Returns
     -------
@@ -21,8 +25,16 @@ def today() -> dt.date:
     Raises
     ------
     ClockError
-        If the clock file is damaged or cannot be read.
+        If the clock file is damaged or cannot be read, or the variable does not hold a day.
     """
+    if pinned := os.environ.get(PINNED):
+        try:
+            return dt.date.fromisoformat(pinned)
+        except ValueError:
+            raise ClockError(
+                f"{PINNED} is {pinned!r}, which is no day: set it to one such as 2013-04-01, or "
+                "unset it to go by the workspace's clock."
+            ) from None
     path = current().clock_file
     try:
         return dt.date.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["today"])
@@ -38,7 +50,8 @@ def today() -> dt.date:
 def set_today(day: dt.date | str) -> dt.date:
     """Set the clock of the workspace and return the day.
 
-    It may be set back; a change of what serves is refused on a day before the newest one.
+    Where ``$FIRSTFLIGHT_TODAY`` pins this process, it moves too. It may be set back; a change of
+    what serves is refused on a day before the newest one.
 
     Parameters
     ----------
@@ -59,4 +72,6 @@ def set_today(day: dt.date | str) -> dt.date:
     """
     day = dt.date.fromisoformat(str(day))
     files.write(current().clock_file, json.dumps({"today": day.isoformat()}) + "\n")
+    if PINNED in os.environ:
+        os.environ[PINNED] = day.isoformat()
     return day

@@ -1,0 +1,241 @@
+"""Keep the state that each lesson ends in, and put the workspace back to it.
+
+A checkpoint is a tree of files beside the state. A file that another checkpoint has already is
+linked to that one's copy, so all of them together cost little more than the last. Nothing is linked
+to the state itself: whatever a lesson or a learner writes there, no checkpoint changes. Databases
+go through SQLite's own backup.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from classroom import journal, workspaces
+from classroom.errors import WorkspaceError
+from firstflight import files, locks
+from firstflight.workspace import Workspace
+
+FOLDER = "checkpoints"
+UNDONE = "restoring.json"  # there while a checkpoint is being put back
+MADE = "checkpoint.json"  # in a checkpoint that is whole
+
+# Not a lesson's state: what is the learner's, the runner's, or made anew at any time.
+NOT_STATE = {
+    *(FOLDER, UNDONE, journal.NAME, "done.json", "begun.json", "hands_on.json", "run.json"),
+    *("left_behind.json", "servers.json", "ledger.jsonl", "home.json", workspaces.MARKER),
+    *("executed", "jupyter", "matplotlib", "logs", "tmp", "bench.jsonl"),
+    *(workspaces.LOCK, workspaces.HOLDER, "writer.lock", "writer.json"),
+}
+SQLITE = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, the first 16 bytes
+BESIDE = ("-wal", "-shm", "-journal")  # of a database; what they hold is in its copy
+
+
+def place(ws: Workspace, number: str) -> Path:
+    """Return the folder of a lesson's checkpoint."""
+    return ws.root / FOLDER / number
+
+
+def kept(ws: Workspace) -> list[str]:
+    """Return the lessons whose end is kept, sorted.
+
+    Parameters
+    ----------
+    ws : Workspace
+        The workspace.
+
+    Returns
+    -------
+    list of str
+        Two digits each.
+    """
+    found = (ws.root / FOLDER).glob(f"*/{MADE}")
+    return sorted(path.parent.name for path in found)
+
+
+def save(ws: Workspace, number: str) -> None:
+    """Keep the workspace's state as the end of a lesson; an older one of it is replaced.
+
+    Parameters
+    ----------
+    ws : Workspace
+        The workspace.
+    number : str
+        The lesson's two digits.
+
+    Raises
+    ------
+    StorageError
+        If the disk does not take it; an older checkpoint of the lesson is as it was then.
+    BusyError
+        If a command keeps changing the workspace.
+    """
+    target = place(ws, number)
+    others = [place(ws, n) for n in kept(ws)]
+    with (
+        locks.writing(f"checkpoint of lesson {number}", root=ws.root),
+        files.scratch(target) as new,
+    ):
+        for path in _state(ws.root):
+            name = path.relative_to(ws.root)
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            if _is_database(path):
+                _copy_database(path, new / name)
+            else:
+                same = next((o / name for o in others if _alike(path, o / name)), None)
+                if same is None:
+                    shutil.copy2(path, new / name)
+                else:
+                    _link(same, new / name)
+        (new / MADE).write_text(json.dumps({"lesson": number}) + "\n")
+        if target.exists():
+            shutil.rmtree(target)
+        target.parent.mkdir(exist_ok=True)
+        new.replace(target)
+
+
+def restore(ws: Workspace, number: str | None) -> int:
+    """Put the workspace's state back to the end of a lesson.
+
+    A restoration that is killed is done again by the next call: until then the workspace says so.
+
+    Parameters
+    ----------
+    ws : Workspace
+        The workspace.
+    number : str or None
+        The lesson's two digits; None for the state before the first lesson, which is empty.
+
+    Returns
+    -------
+    int
+        How many files were put back or taken away; 0 where the state was that already.
+
+    Raises
+    ------
+    WorkspaceError
+        If no such checkpoint is kept. Nothing is changed then.
+    BusyError
+        If a command keeps changing the workspace.
+    """
+    source = None if number is None else place(ws, number)
+    if source is not None and not (source / MADE).exists():
+        raise WorkspaceError(
+            f"The end of lesson {number} is not kept in {ws.root}: run `course start "
+            f"{int(number or 0) + 1:02}` in a terminal."
+        )
+    with locks.writing("putting a lesson's state back", root=ws.root):
+        workspaces.note(ws, UNDONE, {"lesson": number})
+        wanted = {p.relative_to(source): p for p in _state(source)} if source is not None else {}
+        changed = 0
+        for path in _state(ws.root):
+            if path.relative_to(ws.root) not in wanted:
+                path.unlink()
+                changed += 1
+        for name, path in wanted.items():
+            changed += _put_back(path, ws.root / name)
+        _remove_empty_folders(ws.root, {str(name.parent) for name in wanted})
+        (ws.root / UNDONE).unlink()
+    return changed
+
+
+def unfinished(ws: Workspace) -> bool:
+    """Tell whether a restoration was killed, so that the state is a half."""
+    return (ws.root / UNDONE).exists()
+
+
+def forget(ws: Workspace) -> None:
+    """Delete all checkpoints."""
+    shutil.rmtree(ws.root / FOLDER, ignore_errors=True)
+
+
+def size_mb(ws: Workspace) -> float:
+    """Return the MB that all checkpoints take on the disk.
+
+    Parameters
+    ----------
+    ws : Workspace
+        The workspace.
+
+    Returns
+    -------
+    float
+        MB; a file that several of them have is counted once.
+    """
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for path in (ws.root / FOLDER).rglob("*"):
+        status = path.stat()
+        if path.is_file() and (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            total += status.st_size
+    return total / 1024**2
+
+
+def _state(root: Path) -> list[Path]:
+    """Return the files below a folder that are a lesson's state, sorted."""
+    found: list[Path] = []
+    for top in sorted(root.iterdir()):
+        if top.name in NOT_STATE or top.name == MADE:
+            continue
+        below = [top] if not top.is_dir() else [p for p in top.rglob("*") if not p.is_dir()]
+        found += [path for path in below if not path.name.endswith(BESIDE)]
+    return sorted(found)
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    with (
+        closing(sqlite3.connect(source, timeout=30)) as old,
+        closing(sqlite3.connect(target, timeout=30)) as new,
+    ):
+        old.backup(new)
+        new.execute("PRAGMA journal_mode=DELETE")
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a disk without links, or another disk
+        shutil.copy2(source, target)
+
+
+def _alike(one: Path, other: Path) -> bool:
+    try:
+        a, b = one.stat(), other.stat()
+    except FileNotFoundError:
+        return False
+    return (a.st_size, a.st_mtime_ns) == (b.st_size, b.st_mtime_ns)
+
+
+def _put_back(source: Path, target: Path) -> int:
+    """Make `target` what `source` is; return 1 if it was another file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if _is_database(source):
+        # Into the file, not in its place: whoever has it open goes on with the old content else.
+        _copy_database(source, target)
+        return 0
+    if _alike(source, target):
+        return 0
+    target.unlink(missing_ok=True)
+    shutil.copy2(source, target)
+    return 1
+
+
+def _remove_empty_folders(root: Path, wanted: set[str]) -> None:
+    for top in sorted(root.iterdir()):
+        if top.name in NOT_STATE or not top.is_dir():
+            continue
+        for folder in sorted((p for p in top.rglob("*") if p.is_dir()), reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        if not any(top.iterdir()):
+            top.rmdir()
