@@ -52,8 +52,9 @@ nbval: $(INSTALLED) ## run the solutions, and compare their outputs with the com
 	$(BIN)/course run --solutions --workspace workspace-test/solutions
 	$(BIN)/python -m pytest solutions --replay workspace-test/solutions/executed/solutions
 
-lab: $(INSTALLED) ## open the learners' notebooks in JupyterLab
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
+lab: $(INSTALLED) ## copy the notebooks to my-notebooks/, and open them in JupyterLab
+	$(BIN)/course copy
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/my-notebooks
 
 build: $(INSTALLED) ## write notebooks/ and solutions/ from lessons/
 	$(BIN)/course build

@@ -8,6 +8,7 @@ go through SQLite's own backup.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -31,6 +32,7 @@ NOT_STATE = {
     *("executed", "jupyter", "matplotlib", "logs", "tmp", "bench.jsonl"),
     *(workspaces.LOCK, workspaces.HOLDER, "writer.lock", "writer.json"),
 }
+TEXTS, LONG, PACKED = {".log", ".html", ".jsonl", ".csv"}, 100_000, ".packed"  # bytes, suffix
 SQLITE = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, the first 16 bytes
 BESIDE = ("-wal", "-shm", "-journal")  # of a database; what they hold is in its copy
 
@@ -83,14 +85,15 @@ def save(ws: Workspace, number: str) -> None:
         for path in _state(ws.root):
             name = path.relative_to(ws.root)
             (new / name).parent.mkdir(parents=True, exist_ok=True)
+            stored = _stored(path, name)
             if _is_database(path):
                 _copy_database(path, new / name)
+                continue
+            same = next((o / stored for o in others if _alike(path, o / stored)), None)
+            if same is None:
+                _store(path, new / stored)
             else:
-                same = next((o / name for o in others if _alike(path, o / name)), None)
-                if same is None:
-                    shutil.copy2(path, new / name)
-                else:
-                    _link(same, new / name)
+                _link(same, new / stored)
         (new / MADE).write_text(json.dumps({"lesson": number}) + "\n")
         if target.exists():
             shutil.rmtree(target)
@@ -130,7 +133,7 @@ def restore(ws: Workspace, number: str | None) -> int:
         )
     with locks.writing("putting a lesson's state back", root=ws.root):
         workspaces.note(ws, UNDONE, {"lesson": number})
-        wanted = {p.relative_to(source): p for p in _state(source)} if source is not None else {}
+        wanted = {_name(p, source): p for p in _state(source)} if source is not None else {}
         changed = 0
         for path in _state(ws.root):
             if path.relative_to(ws.root) not in wanted:
@@ -208,12 +211,48 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _alike(one: Path, other: Path) -> bool:
+def _stored(path: Path, name: Path) -> Path:
+    """Return the name of a file in a checkpoint: a long text is compressed there."""
+    long_text = path.suffix in TEXTS and path.stat().st_size > LONG
+    return name.with_name(name.name + PACKED) if long_text else name
+
+
+def _name(stored: Path, checkpoint: Path) -> Path:
+    """Return the name in the workspace of what a checkpoint keeps."""
+    name = stored.relative_to(checkpoint)
+    return name.with_name(name.name.removesuffix(PACKED))
+
+
+def _store(path: Path, target: Path) -> None:
+    if target.name.endswith(PACKED):
+        with path.open("rb") as plain, gzip.open(target, "wb", compresslevel=1) as packed:
+            shutil.copyfileobj(plain, packed)
+        shutil.copystat(path, target)
+    else:
+        shutil.copy2(path, target)
+
+
+def _unpack(stored: Path, target: Path) -> None:
+    if stored.name.endswith(PACKED):
+        with gzip.open(stored, "rb") as packed, target.open("wb") as plain:
+            shutil.copyfileobj(packed, plain)
+        shutil.copystat(stored, target)
+    else:
+        shutil.copy2(stored, target)
+
+
+def _alike(file: Path, stored: Path) -> bool:
+    """Tell whether a file of the workspace is what a checkpoint keeps, by its size and time."""
     try:
-        a, b = one.stat(), other.stat()
+        here, there = file.stat(), stored.stat()
     except FileNotFoundError:
         return False
-    return (a.st_size, a.st_mtime_ns) == (b.st_size, b.st_mtime_ns)
+    size = there.st_size
+    if stored.name.endswith(PACKED):
+        with stored.open("rb") as packed:
+            packed.seek(-4, os.SEEK_END)  # the size before packing, see RFC 1952, section 2.3.1
+            size = int.from_bytes(packed.read(4), "little")
+    return (here.st_size, here.st_mtime_ns) == (size, there.st_mtime_ns)
 
 
 def _put_back(source: Path, target: Path) -> int:
@@ -223,10 +262,10 @@ def _put_back(source: Path, target: Path) -> int:
         # Into the file, not in its place: whoever has it open goes on with the old content else.
         _copy_database(source, target)
         return 0
-    if _alike(source, target):
+    if _alike(target, source):
         return 0
     target.unlink(missing_ok=True)
-    shutil.copy2(source, target)
+    _unpack(source, target)
     return 1
 
 
