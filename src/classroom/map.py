@@ -310,22 +310,31 @@ def show_map(lesson: str) -> None:
 
 
 def checklist_text(lesson: str) -> str:
-    """Return the checklist at the end of a lesson, as Markdown.
+    """Return what a lesson has added to the deployment, as Markdown, and what comes next.
 
-    What the lesson has built is ticked; of the rest it says what is still missing.
+    Parameters
+    ----------
+    lesson : str
+        The lesson's two digits.
+
+    Returns
+    -------
+    str
+        A table: what is there since this lesson, what the next one adds, and how much is missing.
     """
-    part_of(lesson)
+    now = part_of(lesson)
+    ordered = sorted(PARTS, key=lambda part: part.lesson)
+    later = [part for part in ordered if part.lesson > lesson]
     lines = ["| | part | state of our deployment |", "|:-:|:--|:--|"]
-    for part in sorted(PARTS, key=lambda part: part.lesson):
-        have = part.lesson <= lesson
-        mark, text = ("✓", part.have) if have else ("○", f"*Missing.* {part.missing}")
-        name = f"**{part.name}**" if have else part.name
-        lines.append(f"| {mark} | {name} ({part.lesson}) | {text} |")
+    lines.append(f"| ✓ | **{now.name}** ({now.lesson}) | {now.have} |")
+    if later:
+        lines.append(f"| ○ | {later[0].name} ({later[0].lesson}) | *Missing.* {later[0].missing} |")
+    lines.append(f"| | {len(ordered) - len(later)} of {len(ordered)} parts are there | |")
     return "\n".join(lines) + "\n"
 
 
 def checklist(lesson: str) -> None:
-    """Display the checklist "state of our deployment" as it stands after a lesson."""
+    """Display what a lesson has added to the state of our deployment, and what comes next."""
     from IPython.display import display
 
     have = sum(part.lesson <= lesson for part in PARTS)

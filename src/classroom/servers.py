@@ -8,6 +8,7 @@ mlflow: ready
 from __future__ import annotations
 
 import contextlib
+import html
 import http.client
 import os
 import socket
@@ -77,11 +78,32 @@ class Server:
     @property
     def browser_url(self) -> str:
         """What to open in a browser: through the Jupyter proxy behind a hub, else directly."""
+        return self.address_of(self.page)
+
+    def address_of(self, page: str) -> str:
+        """Return the address of a page for a browser: through the proxy behind a hub."""
         prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
         if not prefix:
-            return f"{self.url}/{self.page}"
+            return f"{self.url}/{page}"
         where = self.name if HUB_PORTS.get(self.name) == self.port else f"proxy/{self.port}"
-        return f"{prefix.rstrip('/')}/{where}/{self.page}"
+        return f"{prefix.rstrip('/')}/{where}/{page}"
+
+    def at(self, page: str, words: str = "") -> Link:
+        """Return a link to one of the server's pages, for the last line of a cell.
+
+        Parameters
+        ----------
+        page : str
+            What to open, behind the address and its slash.
+        words : str, optional
+            What the link says; the server's name by default.
+
+        Returns
+        -------
+        Link
+            Shown as a link in a browser, and as ``"mlflow: ready"`` where there is none.
+        """
+        return Link(self, page, words or self.name)
 
     def memory_mb(self) -> float:
         """Return the memory of the server and all its workers in MB, pages shared counted once."""
@@ -124,6 +146,22 @@ class Server:
         if headless() or not self.running:
             return None
         return f'<a href="{self.browser_url}" target="_blank">{self.name}</a>: ready'
+
+
+class Link:
+    """A link to a page of a server; see `Server.at`."""
+
+    def __init__(self, server: Server, page: str, words: str) -> None:
+        self.server, self.page, self.words = server, page, words
+
+    def __repr__(self) -> str:
+        return repr(self.server)
+
+    def _repr_html_(self) -> str | None:
+        if headless() or not self.server.running:
+            return None
+        address = self.server.address_of(self.page)
+        return f'<a href="{address}" target="_blank">{html.escape(self.words)}</a>'
 
 
 def port_is_free(port: int) -> bool:
