@@ -18,7 +18,7 @@ from pathlib import Path
 
 from classroom import journal, workspaces
 from classroom.errors import WorkspaceError
-from firstflight import files, locks
+from firstflight import files, locks, moves
 from firstflight.workspace import Workspace
 
 FOLDER = "checkpoints"
@@ -94,7 +94,7 @@ def save(ws: Workspace, number: str) -> None:
                 _store(path, new / stored)
             else:
                 _link(same, new / stored)
-        (new / MADE).write_text(json.dumps({"lesson": number}) + "\n")
+        (new / MADE).write_text(json.dumps({"lesson": number, "root": str(ws.root)}) + "\n")
         if target.exists():
             shutil.rmtree(target)
         target.parent.mkdir(exist_ok=True)
@@ -142,8 +142,17 @@ def restore(ws: Workspace, number: str | None) -> int:
         for name, path in wanted.items():
             changed += _put_back(path, ws.root / name)
         _remove_empty_folders(ws.root, {str(name.parent) for name in wanted})
+        _settle(ws, source)
         (ws.root / UNDONE).unlink()
     return changed
+
+
+def _settle(ws: Workspace, source: Path | None) -> None:
+    """Let databases of a checkpoint that was made in another folder name this one."""
+    made = None if source is None else json.loads((source / MADE).read_text()).get("root")
+    if made is not None and made != str(ws.root):
+        files.write(ws.home_file, json.dumps({"root": made}) + "\n", ws=ws)
+        moves.settle_locked(ws)
 
 
 def unfinished(ws: Workspace) -> bool:
