@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from classroom import builder, runner, workspaces
+from classroom import bench, builder, exercises, runner, workspaces
 from firstflight.workspace import PROJECT, Workspace
 
 TESTED = PROJECT / "workspace-test"
@@ -50,7 +50,7 @@ def run_course(folder: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -
     with capfd.disabled():
         print(f"\n\n{folder}/, offline, in {ws.root}", flush=True)
         done = subprocess.run(
-            [*argv, *(["--solutions"] if folder == "solutions" else [])],
+            [*argv, "--solutions" if folder == "solutions" else "--bench"],
             env={**offline(log), "HOME": str(home)},
             stdin=subprocess.DEVNULL,
         )
@@ -71,16 +71,27 @@ def test_the_learners_notebooks_run_unsolved(capfd, tmp_path):
     said = "".join(
         path.read_text() for path in (workspaces.executed(ws) / "notebooks").glob("*.ipynb")
     )
-    exercises = {
-        cell.id
-        for path in (PROJECT / "notebooks").glob("*.ipynb")
-        for cell in nbformat.read(path, as_version=4).cells
-        if "-ex" in cell.id and cell.cell_type == "code"
+    asked = [id for name in LESSONS for id in exercises.of_lesson(name[:2])]
+    assert {id[:2] for id in asked} == {name[:2] for name in LESSONS}
+    for id in asked:
+        assert f"{id}: not solved yet." in said
+        assert f"{id}: passed." not in said
+
+
+def test_the_bench_of_answers(capsys):
+    """Each wrong answer is refused with the words that help, and each right one passes."""
+    tried = bench.results(TESTED / "notebooks")
+    wrong = [one for one in tried if one.wanted]
+    right = [one for one in tried if not one.wanted]
+    assert {one.exercise for one in tried} == {
+        id for name in LESSONS for id in exercises.of_lesson(name[:2])
     }
-    assert {name[:2] for name in exercises} == {name[:2] for name in LESSONS}
-    for exercise in exercises:
-        assert f"{exercise}: not solved yet." in said
-        assert f"{exercise}: passed." not in said
+    with capsys.disabled():
+        print(
+            f"\n{len(wrong)} wrong answers, {sum(one.ok for one in wrong)} refused with the right "
+            f"hint; {len(right)} right answers, {sum(one.ok for one in right)} accepted"
+        )
+    assert [one for one in tried if not one.ok] == []
 
 
 def test_the_solutions_run(capfd, tmp_path):
@@ -89,7 +100,7 @@ def test_the_solutions_run(capfd, tmp_path):
         path.read_text() for path in (workspaces.executed(ws) / "solutions").glob("*.ipynb")
     )
     assert "passed." in said
-    assert not re.findall(r"\d\d-ex\d+: not (?:solved|right) yet", said)
+    assert not re.findall(r"\d\d-[a-z]+\d+: not (?:solved|right) yet", said)
 
 
 def compare(solutions: Path, tmp_path: Path) -> dict[str, list[str]]:
