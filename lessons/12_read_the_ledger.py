@@ -3,13 +3,12 @@
 #
 # **The failure.** "So, should we buy a platform?" The meeting has a price list, two demonstrations, and nobody who knows what the tools they have cost or prevented. The loudest opinion wins.
 #
-# *What you'll do*: add up the rows that every lesson measured on this machine; read the history of both models to its end; fill in a worksheet that answers *build or buy* with your numbers; and name the failure that would justify
-# each tool that is not here.
+# *What you'll do*: add up what every lesson measured on this machine; read the history of both models to its end; write the sum that answers *build or buy*, find the number that it hangs on, and judge five teams.
 #
-# *What you need*: 30 minutes, lessons 00-11, 0.4 GB of memory. You may run the lesson as often as you like.
+# *What you need*: 30 minutes, lessons 00-11, 0.4 GB of memory. New words are in the [glossary](glossary.ipynb).
 
 # %%
-from classroom import begin, check, checklist, end, leaves, ledger, show, show_map
+from classroom import begin, show_map
 
 ws = begin("12")
 show_map("12")
@@ -17,138 +16,115 @@ show_map("12")
 # %% [markdown]
 # ## What was measured
 #
-# Every lesson wrote down what its tool took on disk beside what was there, how long it took to start, what it held in memory, and how many lines of our own hold it in place. An empty field was not measured, or does not apply.
+# Every lesson wrote one row into the [ledger](glossary.ipynb#ledger): what its tool took on disk beside what was there, how long it took to start, what it held in memory, and how many lines of our own hold it in place. Four tools came from
+# outside, and each carries a part of the path.
+
+# %% [markdown] tags=["task"]
+# Which of the four has most lines of **our own code** behind it: `"Prefect"`, `"MLflow"`, `"BentoML"` or `"Evidently"`?
+
+# %% id="12-guess1"
+from classroom import guess
+
+# BEGIN SOLUTION
+guess("12-guess1", "the tool with most of our own lines behind it", "Evidently")
+# END SOLUTION
+# STUB: guess("12-guess1", "the tool with most of our own lines behind it", ...)
+
+# %%
+import pandas as pd
+
+from classroom import came, ledger
+
+tools = ["Prefect", "MLflow", "BentoML", "Evidently"]
+costs = ["install_mb", "start_s", "resident_mb", "glue_lines"]
+measured = pd.DataFrame(ledger.rows()).groupby("tool")[costs].max().reindex(tools)
+came("12-guess1", measured["glue_lines"].idxmax())
 
 # %% tags=["nbval-ignore-output"]
 # The ledger holds measurements of this machine: another run has other figures.
-ledger.table()
+from classroom import figures
+
+figures.ledger_in_four_currencies(measured)
+measured.round(1)
 
 # %% [markdown]
-# Three kinds of rows. Four **platform tools** came from outside, and each takes over a part of the path: Prefect, MLflow, BentoML, Evidently. Others are libraries and small helpers: pandas and scikit-learn, papermill, nbval. The rest is the team's own code or a decision, and its main cost is in lines that somebody must understand.
-#
-# Look at the four side by side. *Which of them is the dearest?* Say first in which currency.
+# There is no sum: megabytes, seconds and lines do not add. Read each bar beside the failure in its row.
 
 # %% tags=["nbval-ignore-output"]
-# Drawn from measurements: the bars differ on every run.
-import matplotlib.dates as mdates
-import matplotlib.pyplot as plt
-import pandas as pd
-
-tools = ("Prefect", "MLflow", "BentoML", "Evidently")
-currencies = {
-    "install_mb": "on disk, MB",
-    "start_s": "to start, s",
-    "resident_mb": "in memory, MB",
-    "glue_lines": "our lines of code",
-}
-measured = (
-    pd.DataFrame(ledger.rows(), columns=[*ledger.COLUMNS]).groupby("tool")[[*currencies]].max()
-)
-measured = measured.reindex(tools).astype(float)
-
-figure, panels = plt.subplots(1, 4, figsize=(9, 2.4), sharey=True)
-for axes, (column, words) in zip(panels, currencies.items(), strict=True):
-    axes.barh(tools, measured[column], color="#1f5f8b")
-    axes.set_xlabel(words)
-    axes.invert_yaxis() if axes is panels[0] else None
-dearest = measured.idxmax().value_counts() if measured.notna().any().all() else pd.Series(dtype=int)
-title = "No tool is the dearest in every currency" if dearest.size > 1 else "Four currencies"
-figure.suptitle(title, x=0.5, y=1.05, weight="bold")
-show(
-    figure,
-    "Four panels of bars, one a currency: megabytes on disk, seconds to start, megabytes in memory, lines of our own code, for Prefect, MLflow, BentoML and Evidently.",
-)
+# The ledger holds measurements of this machine: another run has other figures.
+ledger.table().reset_index()[["lesson", "tool", "prevented", "glue lines"]]
 
 # %% [markdown]
-# And there is no sum: megabytes, seconds and lines do not add. Read each bar beside the failure in its row. A cost is small or large next to that, and next to no failure at all it is always too large.
+# A cost is small or large next to what it prevented. Next to no failure at all, it is always too large.
 #
 # ## What each one gave, and where it hurt
 #
-# The figures are above. These are the sentences that go with them; each was met on the way, in a lesson or while this course was made.
+# Each sentence was met on the way, in a lesson or while this course was made.
 #
 # | tool | it gave | it hurt |
 # |---|---|---|
-# | Prefect | retries, one run a month that can be found, a failure that can be read | a server before the first flow; it asks for a new FastAPI, and everybody gets that one |
+# | Prefect | retries, one run per month that can be found, a failure that can be read | a server before the first flow; it asks for a new FastAPI, and everybody gets that one |
 # | MLflow | lineage, one artifact that loads itself, aliases | aliases move without a trace, so the history is our code; its server starts fifteen processes unless told otherwise |
-# | BentoML | typed endpoints, health, metrics, a Bento to ship | how a release is swapped under load is our code, and so is the log; without a lower bound, an installer picks a version of years ago |
+# | BentoML | typed endpoints, health, metrics, a Bento to ship | how a release is swapped under load is our code, and so is the log |
 # | Evidently | distances and reports that nobody wants to write | an empty column is an exception; its headline, the share of drifted columns, was no guide to harm |
 # | `process.toml` and the gate | the decisions that the rest obeys | nobody sells it, and it has to be written |
 #
 # ## What it was for
 #
-# The other side of the ledger is the history. What was live, when, and by whose decision?
+# The other side of the ledger is the [deployment history](glossary.ipynb#deployment-history): what was live, when, and by whose decision.
 
 # %%
-from firstflight import clock, history, registry
+from classroom import today
+from firstflight import history
 
-clock.set_today("2013-11-22")
-for usecase in ("flights", "air_time"):
-    print(usecase)
-    table = history.table(usecase)
-    print(table.drop(columns="reason").to_string(index=False))
+today("2013-11-22")
+changes = history.table("flights")
+changes.drop(columns=["candidate", "reason"])
+
+# %% [markdown] tags=["task"]
+# An airline asks: "On 5 November you told us 0.7 for our flight. Which release said so?" Ask the history with the command of the runbook, `firstflight history`, which has an option `--at`.
+# Put its command behind the exclamation mark, and what it says into `answered_by`, as a text.
+
+# %% id="12-type1"
+# BEGIN SOLUTION
+# !firstflight history --at 2013-11-05
+answered_by = "2"
+# END SOLUTION
+# STUB: # !...
+# STUB: answered_by = ...
 
 # %%
+from classroom import check
+
+check("12-type1")
+
+# %% [markdown]
+# And each release names its rows, its recipe and its [verdict](glossary.ipynb#verdict):
+
+# %%
+from firstflight import registry
+
 columns = ["recipe", "feature_version", "trained_from", "trained_to", "gate.verdict", "waiver.by"]
-about = {
-    f"{usecase} {version}": registry.tags(usecase, version)
-    for usecase in ("flights", "air_time")
-    for version in registry.versions(usecase)
-}
+about = {f"flights {v}": registry.tags("flights", v) for v in registry.versions("flights")}
+about |= {f"air_time {v}": registry.tags("air_time", v) for v in registry.versions("air_time")}
 pd.DataFrame(about).T.reindex(columns=columns).fillna("")
 
 # %% [markdown]
-# Five releases of two models. Each names its rows, its recipe and its verdict. And of each day you can say what was live on it:
-
+# How long was each one live? `spans` reads it off the history, a row per stretch.
 
 # %%
-def spans(usecase):
-    changes = [
-        entry
-        for entry in history.entries(usecase)
-        if entry.after.get("live") != entry.before.get("live")
-    ]
-    ends = [entry.date for entry in changes[1:]] + [clock.today()]
-    live = pd.DataFrame(
-        [
-            {"version": entry.after["live"], "start": entry.date, "days": (end - entry.date).days}
-            for entry, end in zip(changes, ends, strict=True)
-            if "live" in entry.after and end > entry.date
-        ]
-    )
-    return live.assign(gate=[registry.tags(usecase, v)["gate.verdict"] for v in live["version"]])
-
+from classroom.timeline import spans
 
 flights, air_time = spans("flights"), spans("air_time")
+figures.live_releases({"flights": flights, "air_time": air_time})
 flights
-
-# %%
-figure, axes = plt.subplots(figsize=(8, 2.2))
-colors = {"pass": "#1f5f8b", "hold": "#b35900"}
-for row, table in enumerate((flights, air_time)):
-    for span in table.itertuples():
-        axes.barh(row, span.days, left=span.start, color=colors[span.gate], edgecolor="white")
-        wide = span.days > 9
-        axes.text(
-            span.start, row, f" v{span.version} ",
-            color="white" if wide else "black", ha="left" if wide else "right", va="center",
-        )  # fmt: skip
-axes.set_yticks([0, 1], ["flights", "air_time"])
-axes.invert_yaxis()
-axes.xaxis.set_major_locator(mdates.MonthLocator())
-axes.xaxis.set_major_formatter(mdates.DateFormatter("%b"))
-axes.set(xlabel="month of 2013", ylabel="live release")
-axes.set_title("Both releases that shipped on a hold (orange) were taken back")
-show(
-    figure,
-    "Timeline of live releases by gate verdict. flights: version 1, then 2, both passed; version 3, held, in October; version 2 again. "
-    "air_time: version 1, held, for one week in November.",
-)
 
 # %% [markdown]
 # Blue is no promise either. Version 1 had passed, and broke in June: no gate sees a season that it has not met. And after 29 October version 2, which had passed too, ran for two weeks without its state. The
-# monitor and the rollback are for that.
-#
-# **Exercise 1.** On how many days was a release of `flights` live whose gate had not said `pass`? Take it from the table `flights`.
+# [monitor](glossary.ipynb#monitor) and the [rollback](glossary.ipynb#rollback) are for that.
+
+# %% [markdown] tags=["task"]
+# On how many days was a release of `flights` live whose gate had not said `pass`? Compute `unproven` from the table `flights`.
 
 # %% id="12-ex1"
 # BEGIN SOLUTION
@@ -157,7 +133,9 @@ unproven = flights.loc[flights["gate"] != "pass", "days"].sum()
 # STUB: unproven = ...
 
 # %%
-check("12-ex1", "unproven", hint="Filter the rows whose gate is not pass, and add up their days.")
+check("12-ex1")
+
+# %%
 print(f"{unproven} of {flights['days'].sum()} days")
 
 # %% [markdown]
@@ -165,99 +143,140 @@ print(f"{unproven} of {flights['days'].sum()} days")
 #
 # A platform sells the parts that you have just built. What it does not sell is in your `process.toml`: what is good enough, who decides, what pages whom. You pay for those in both columns.
 #
-# The numbers below are **placeholders**. Overwrite each with one that you can defend: a day is a working day of one person, a price is per year.
+# The numbers are **placeholders**. Overwrite each with one that you can defend: a day is a working day of one person, a price is per year.
 
 # %%
 DAY_RATE = 600  # what a working day of one person costs
 YEARS = 3
-
+names = ["days to set up", "days per model", "days of care a year"]
+names += ["days of care a year per model", "price a year", "price a year per model"]
 options = pd.DataFrame(
-    {
-        "build": {
-            "days to set up": 40,
-            "days per model": 6,
-            "days of care a year": 25,
-            "price a year": 4_000,
-            "price per model": 0,
-        },
-        "buy": {
-            "days to set up": 15,
-            "days per model": 3,
-            "days of care a year": 8,
-            "price a year": 24_000,
-            "price per model": 0,
-        },
-    }
+    {"build": [40, 6, 20, 2, 4_000, 0], "buy": [15, 3, 6, 1, 24_000, 600]}, index=names
 )
 options
 
-# %% [markdown]
-# **Exercise 2.** Write the sum: what does an option cost over some years with some models? Set-up once; each model once; care each year; and each year its price, with that of each model.
+# %% [markdown] tags=["task"]
+# Write the sum: what does an `option` (one of the two columns) cost over some `years` with some `models`? Set-up once; each model once; care in each year, and for each model in each year; and each year its price, with that of each model.
 
 
 # %% id="12-ex2"
 def total(option, models, years):
     # BEGIN SOLUTION
     days = option["days to set up"] + models * option["days per model"]
-    days += years * option["days of care a year"]
-    return DAY_RATE * days + years * (option["price a year"] + models * option["price per model"])
+    care = option["days of care a year"] + models * option["days of care a year per model"]
+    price = option["price a year"] + models * option["price a year per model"]
+    return DAY_RATE * (days + years * care) + years * price
     # END SOLUTION
     # STUB: return ...
 
 
 # %%
-def adds_up(total):
-    rows = dict.fromkeys(options.index, 0)
-    each = {"days to set up": 1, "days per model": 2, "days of care a year": 5}
-    for name, times in each.items():
-        if total({**rows, name: 1}, 2, 5) != times * DAY_RATE:
-            return f"One of the {name} is paid {times} times, with 2 models in 5 years, at the day rate."
-    for name, times in {"price a year": 5, "price per model": 10}.items():
-        if total({**rows, name: 1}, 2, 5) != times:
-            return f"A {name} of 1 comes to {times}, with 2 models in 5 years."
-    return True
-
-
-check(
-    "12-ex2",
-    "total",
-    test=adds_up,
-    hint="Days times the day rate, plus the prices times the years.",
-)
+check("12-ex2")
 
 # %%
 models = range(1, 21)
 costs = pd.DataFrame({name: [total(options[name], n, YEARS) for n in models] for name in options})
-wins = (costs["build"] < costs["buy"]).sum()
-
-figure, axes = plt.subplots()
-for name, color in (("build", "#1f5f8b"), ("buy", "#b35900")):
-    axes.plot(models, costs[name] / 1000, color=color, label=name)
-axes.set(xlabel="models in production", ylabel=f"cost over {YEARS} years, thousands")
-axes.set_title(f"With these numbers, building is cheaper in {wins} of {len(models)} cases")
-axes.xaxis.get_major_locator().set_params(integer=True)
-axes.legend(frameon=False)
-show(
-    figure,
-    f"Cost of build and of buy over 1 to 20 models: building is cheaper in {wins} of 20 cases.",
-)
+costs.index = list(models)
+figures.build_or_buy(costs, YEARS)
 
 # %% [markdown]
-# A picture that looks like an answer. *What becomes of it if setting up takes half as long again as you think?*
+# A picture that looks like an answer. But each of its numbers is a guess, and some matter more than others. `cheaper` counts the cases, of 1 to 20 models, in which building costs less.
+
 
 # %%
-for name in options:
-    late = options.copy().astype(float)
-    late.loc["days to set up", name] *= 1.5
-    wins = sum(total(late["build"], n, YEARS) < total(late["buy"], n, YEARS) for n in models)
-    print(f"{name} takes 1.5 times as long to set up: building is cheaper in {wins} of 20 cases")
+def cheaper(table):
+    build, buy = ([total(table[name], n, YEARS) for n in models] for name in ("build", "buy"))
+    return sum(a < b for a, b in zip(build, buy, strict=True))
+
+
+print(f"building is cheaper in {cheaper(options)} of {len(models)} cases")
+
+# %% [markdown] tags=["task"]
+# Every number may be off by half. **In how many of the 20 cases is building still cheaper**, if its days of care a year are 1.5 times as many as you thought?
+
+# %% id="12-guess2"
+# BEGIN SOLUTION
+guess("12-guess2", "cases in which building wins with half as much care again", 8)
+# END SOLUTION
+# STUB: guess("12-guess2", "cases in which building wins with half as much care again", ...)
+
+# %% [markdown] tags=["task"]
+# Find out. Write `off_by_half`: from the worksheet, a row's name and an option's name to the number of cases in which building is cheaper when this one number is 1.5 times as high. Leave `table` as it is; `cheaper` counts for you.
+
+
+# %% id="12-ex3"
+def off_by_half(table, name, option):
+    # BEGIN SOLUTION
+    changed = table.astype(float)
+    changed.loc[name, option] *= 1.5
+    return cheaper(changed)
+    # END SOLUTION
+    # STUB: return ...
+
+
+# %%
+check("12-ex3")
+
+# %%
+moved = pd.DataFrame({o: [off_by_half(options, n, o) for n in names] for o in options}, index=names)
+came("12-guess2", int(moved.loc["days of care a year", "build"]))
+moved.rename(columns=lambda option: f"{option} 1.5 times")
 
 # %% [markdown]
-# The answer hangs on the number that you know least. So do not buy, and do not build, on a worksheet: do the cheapest thing that makes the number known. That is one model, on the smallest path, with a ledger.
+# Of 20 cases, building wins anything between the smallest and the largest number of that table, and no opinion was needed for it: only numbers that are half as high again as somebody thought.
+#
+# So do not buy, and do not build, on a worksheet. Do the cheapest thing that makes the dearest unknown known: one model, on the smallest path, with a ledger.
+#
+# ## Five teams
+#
+# Money is one question of five. The project's brief has a rule of thumb: lean to buying a platform with few models, one cloud, hardly anybody for a platform, the usual audits and ordinary tabular work; lean to composing your own
+# in the other cases. Here are five teams by these five questions.
+
+# %%
+questions = ["models", "clouds", "platform people", "audit", "workload"]
+teams = pd.DataFrame(
+    {
+        "a web shop": [3, 1, 0, "standard", "tabular"],
+        "a bank": [45, 2, 6, "heavy", "tabular"],
+        "a hospital group": [6, 1, 1, "heavy", "tabular"],
+        "a camera maker": [12, 1, 4, "standard", "GPU"],
+        "an insurer, growing": [9, 2, 3, "standard", "tabular"],
+    },
+    index=questions,
+).T
+teams
+
+# %% [markdown] tags=["task"]
+# Write `leans_to_composing`: for one `team` (a row of the table), how many of the five answers speak for composing: 10 models or more; more than one cloud; 4 platform people or more; an audit that is not standard; a workload that is not tabular.
+
+
+# %% id="12-ex4"
+def leans_to_composing(team):
+    # BEGIN SOLUTION
+    return (
+        int(team["models"] >= 10)
+        + int(team["clouds"] > 1)
+        + int(team["platform people"] >= 4)
+        + int(team["audit"] != "standard")
+        + int(team["workload"] != "tabular")
+    )
+    # END SOLUTION
+    # STUB: return ...
+
+
+# %%
+check("12-ex4")
+
+# %%
+teams.assign(composing=[leans_to_composing(team) for _, team in teams.iterrows()])
+
+# %% [markdown]
+# The first team should buy, or wait. The second should not. The three others get no answer from a count, and that is the honest middle: buy storage, basic orchestration and identity; compose what your failures ask of you,
+# which is most often evaluation, monitoring and serving.
 #
 # ## What to add next
 #
-# Nothing, until a failure asks for it that you can name and have had. The right column is that failure.
+# Nothing, until a failure asks for it that you can name and have had.
 #
 # | not here | add it when this has happened |
 # |---|---|
@@ -271,8 +290,42 @@ for name in options:
 # | a data-quality tool | a drop was wrong in a way that `drops.verify` and the contract cannot say |
 # | a GPU server, such as Triton | the model does not fit the budget of `one_row_ms_max` on a CPU |
 # | a platform | you can name three rows of this table that it takes off you, and what each of them cost last year |
+#
+# ## At work tomorrow
+#
+# A ledger is a file with a line per tool. Its first column needs no tool at all:
+
+# %% tags=["nbval-ignore-output"]
+# Measured: the size differs between machines.
+import json
+from importlib.metadata import files
+from pathlib import Path
+
+
+def megabytes(package):
+    sizes = [Path(f.locate()).stat().st_size for f in files(package) if Path(f.locate()).is_file()]
+    return round(sum(sizes) / 1024**2, 1)
+
+
+row = {"tool": "mlflow", "mb": megabytes("mlflow"), "prevented": "a model nobody could trace"}
+json.dumps(row)
+
+# %% [markdown] tags=["task"]
+# Defend one and refuse one, for your own team: a tool of the ledger that you would take to work, with the failure it prevents *there* and what it costs; and a line of the table above that you would not add yet, because its failure has not happened.
+
+# %% id="12-further"
+# BEGIN SOLUTION
+keep = "MLflow: in May nobody knew which of two files answered; it costs a database and a history of our own"
+refuse = (
+    "Kubernetes: we have one service, and it was restarted twice in a year, by hand, in a minute"
+)
+print(keep, refuse, sep="\n")
+# END SOLUTION
+# STUB: ...
 
 # %%
+from classroom import checklist
+
 checklist("12")
 
 # %% [markdown]
@@ -288,9 +341,11 @@ checklist("12")
 #
 # - One year of three airports, two models, one machine. The failures are real and the proportions are yours to measure.
 # - The ledger has no row for people: reading a page at night, arguing about a threshold, waiting for labels. At work they are the largest.
-# - Start at work with `process.toml` and lesson 05's gate. They need no server, and the rest follows from their first *no*.
+# - Start at work with `process.toml` and the gate of [lesson 05](05_gate_with_offline_metrics.ipynb). They need no server, and the rest follows from their first *no*.
 # - Keep a ledger. The next meeting will ask again.
 
 # %%
+from classroom import end, leaves
+
 leaves("the ledger, read; the history of both models")
 end("12")

@@ -87,3 +87,97 @@ def calibration_of_two_models(label: Any, predictions: Mapping[str, Any]) -> Non
 
 
 # Lesson 12
+
+
+def ledger_in_four_currencies(measured: Any) -> None:
+    """Show what four tools cost, a panel per currency.
+
+    Parameters
+    ----------
+    measured : DataFrame
+        A row per tool; columns ``install_mb``, ``start_s``, ``resident_mb`` and ``glue_lines``.
+    """
+    words = {
+        "install_mb": "on disk, MB",
+        "start_s": "to start, s",
+        "resident_mb": "in memory, MB",
+        "glue_lines": "our lines of code",
+    }
+    figure, panels = _plot().subplots(1, 4, figsize=(9, 2.4), sharey=True)
+    for axes, (column, label) in zip(panels, words.items(), strict=True):
+        axes.barh(measured.index, measured[column].astype(float), color=BLUE)
+        axes.set_xlabel(label)
+    panels[0].invert_yaxis()
+    panels[0].set_ylabel("tool")
+    dearest = measured[list(words)].astype(float).fillna(0).idxmax().nunique()
+    title = "No tool is the dearest in every currency" if dearest > 1 else "Four currencies"
+    figure.suptitle(title, x=0.5, y=1.05, weight="bold")
+    show(
+        figure,
+        "Four panels of bars, one per currency: megabytes on disk, seconds to start, megabytes in "
+        "memory, lines of our own code, for Prefect, MLflow, BentoML and Evidently.",
+    )
+
+
+def live_releases(spans: Mapping[str, Any]) -> None:
+    """Show which release was live when, coloured by what its gate had said.
+
+    Parameters
+    ----------
+    spans : mapping of str to DataFrame
+        Per use case the table of `classroom.timeline.spans`.
+    """
+    import matplotlib.dates as mdates
+
+    figure, axes = _plot().subplots(figsize=(8, 2.2))
+    colours = {"pass": BLUE, "hold": "#b35900"}
+    for row, table in enumerate(spans.values()):
+        for span in table.itertuples():
+            colour = colours[span.gate]
+            axes.barh(row, span.days, left=span.start, color=colour, edgecolor="white")
+            wide = span.days > 9
+            axes.text(
+                span.start,
+                row,
+                f" v{span.version} ",
+                color="white" if wide else "black",
+                ha="left" if wide else "right",
+                va="center",
+            )
+    axes.set_yticks(range(len(spans)), list(spans))
+    axes.invert_yaxis()
+    axes.xaxis.set_major_locator(mdates.MonthLocator())
+    axes.xaxis.set_major_formatter(mdates.DateFormatter("%b"))
+    axes.set(xlabel="month of 2013", ylabel="live release")
+    axes.set_title("Both releases that shipped on a hold (orange) were taken back")
+    show(
+        figure,
+        "Timeline of live releases by gate verdict. flights: version 1, then 2, both passed; "
+        "version 3, held, in October; version 2 again. air_time: version 1, held, for one week in "
+        "November.",
+    )
+
+
+def build_or_buy(costs: Any, years: int) -> None:
+    """Show what building and buying cost with more and more models.
+
+    Parameters
+    ----------
+    costs : DataFrame
+        Columns ``build`` and ``buy``, in the currency of the day rate; the index counts models.
+    years : int
+        How long.
+    """
+    wins = int((costs["build"] < costs["buy"]).sum())
+    figure, axes = _plot().subplots()
+    for name, colour in (("build", BLUE), ("buy", "#b35900")):
+        axes.plot(costs.index, costs[name] / 1000, color=colour, label=name)
+    axes.set(xlabel="models in production", ylabel=f"cost over {years} years, thousands")
+    axes.set_title(f"With these numbers, building is cheaper in {wins} of {len(costs)} cases")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False)
+    show(
+        figure,
+        f"Cost of build and of buy over 1 to {len(costs)} models: building is cheaper in {wins} "
+        f"of {len(costs)} cases.",
+    )
