@@ -114,12 +114,12 @@ def _say_what_was_put_back(ws: Workspace, number: str, before: str | None) -> No
     text = (
         f"Lesson {number} begins anew: the workspace is "
         + (f"as lesson {before} left it." if before else "empty, as in the beginning.")
-        + "\nYour answers, guesses and decisions are kept."
+        + "\n  Your answers, guesses and decisions are kept."
     )
     later = [n for n in checkpoints.kept(ws) if n >= number]
     if later:
         text += (
-            f"\nTo go on after lesson {later[-1]} instead, open the next one: its state is kept."
+            f"\n  To go on after lesson {later[-1]} instead, open the next one: its state is kept."
         )
     present(text, "note")
 
