@@ -11,10 +11,11 @@ from classroom import workspaces
 from firstflight.workspace import Workspace, current
 
 NAME = "journal.json"
+PARTS = ("exercises", "guesses", "decisions", "lessons")
 
 
 def read(ws: Workspace | None = None) -> dict[str, dict[str, Any]]:
-    """Return the journal: ``exercises``, ``guesses`` and ``decisions``, each by id.
+    """Return the journal: ``exercises``, ``guesses``, ``decisions``, ``lessons``, each by id.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def read(ws: Workspace | None = None) -> dict[str, dict[str, Any]]:
         Empty parts where nothing was done yet.
     """
     kept = workspaces.noted(ws or current(), NAME, {})
-    return {part: kept.get(part, {}) for part in ("exercises", "guesses", "decisions")}
+    return {part: kept.get(part, {}) for part in PARTS}
 
 
 def _write(part: str, id: str, entry: Any) -> None:
@@ -100,6 +101,51 @@ def decided(id: str, key: str, value: Any) -> None:
         What was decided.
     """
     _write("decisions", id, {"key": key, "value": value})
+
+
+def opened(lesson: str, now: float) -> None:
+    """Note when a lesson was begun.
+
+    Parameters
+    ----------
+    lesson : str
+        The lesson's two digits.
+    now : float
+        Seconds since 1970.
+    """
+    _write("lessons", lesson, {**read()["lessons"].get(lesson, {}), "begun": now})
+
+
+def closed(lesson: str, now: float) -> None:
+    """Note how long a lesson was open, from its first cell to its last.
+
+    Parameters
+    ----------
+    lesson : str
+        The lesson's two digits.
+    now : float
+        Seconds since 1970.
+    """
+    entry = read()["lessons"].get(lesson, {})
+    if "begun" in entry:
+        _write("lessons", lesson, {**entry, "minutes": (now - entry["begun"]) / 60})
+
+
+def minutes(ws: Workspace | None = None) -> dict[str, float]:
+    """Return how many minutes each lesson was open when it was last done, sorted.
+
+    Parameters
+    ----------
+    ws : Workspace, optional
+        The workspace; the one in use by default.
+
+    Returns
+    -------
+    dict of str to float
+        By the lesson's two digits; those that were never ended are left out.
+    """
+    found = read(ws)["lessons"]
+    return {n: found[n]["minutes"] for n in sorted(found) if "minutes" in found[n]}
 
 
 def guesses(lesson: str, ws: Workspace | None = None) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,7 @@ def begin(number: str) -> Workspace:
     _same_every_time()
     answers.watch(number)
     progress.watch()
+    journal.opened(number, time.time())
     _lesson = number
     return ws
 
@@ -224,6 +226,7 @@ def end(number: str) -> None:
         )
     ws = current()
     checkpoints.save(ws, number)
+    journal.closed(number, time.time())
     workspaces.note(ws, "done.json", sorted({*workspaces.done(ws), number}))
     workspaces.note(ws, "begun.json", [n for n in workspaces.begun(ws) if n != number])
     _show_what_was_done(number)
