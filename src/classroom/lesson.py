@@ -102,7 +102,7 @@ def begin(number: str) -> Workspace:
     here = str(Path(sys.executable).parent)
     paths = os.environ.get("PATH", "").split(os.pathsep)
     os.environ["PATH"] = os.pathsep.join([here, *(path for path in paths if path != here)])
-    os.environ.update(COLUMNS="100", TERM="dumb")  # no colours in what commands print
+    os.environ.update(COLUMNS="100", TTY_COMPATIBLE="0")  # no colours in what commands print
     setup_tools.seed(ws)
     _same_every_time()
     answers.watch(number)

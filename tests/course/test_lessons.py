@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 from classroom import answers, bench, builder, exercises, style
 from firstflight.workspace import PROJECT
@@ -27,7 +28,7 @@ def code(notebook):
 
 
 def parsed(source):
-    return ast.parse(re.sub(r"^(\s*)[!%].*$", r"\1pass", source, flags=re.M))
+    return ast.parse(TransformerManager().transform_cell(source))
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
