@@ -70,37 +70,35 @@ def by_blocks(by_blocks: Any, given: Given) -> bool | str:
     rng, rules = np.random.default_rng(5), given.rules
     # Days that hardly differ from their neighbours tell blocks from single days; days on their own
     # tell a confidence from another one.
-    like, own = intervals.autoregression(2, 60, 0.9, rng), rng.normal(size=(2, 60))
-    for kind, sample in (("own", own), ("like", like)):
-        for numbers in sample + 1.5:
-            found = by_blocks(numbers)
-            ends = _two(found)
-            if ends is None:
-                return f"It returns {_what(found)}, and two numbers are wanted: low and high."
-            low, high = ends
-            if low > high:
-                return "Low comes first, then high."
-            variance = intervals.circular_variance(numbers[None, :], rules.block_days)[0]
-            wanted = 2 * 1.645 * np.sqrt(variance)
-            if not numbers.mean() - wanted < low < high < numbers.mean() + wanted:
-                return "The interval does not lie around the mean of the numbers that came in."
-            ratio = (high - low) / wanted
-            if abs(ratio - 1) <= NOISE:
-                continue
-            if kind == "own":
-                if abs(ratio / (1.96 / 1.645) - 1) < 0.06:
-                    return "That is a 95% interval, arch's default: size is the team's confidence."
-                if ratio > 3:
-                    return "That is where single days lie; the interval of their mean is wanted."
-                return f"It is {ratio:.2f} times as wide as it should be: size is the confidence."
-            if ratio < 1:
-                return (
-                    "On days that resemble each other it is too short: draw blocks of "
-                    "rules.block_days days, not single ones."
-                )
-            return "It draws longer blocks than rules.block_days."
+    like, own = intervals.autoregression(4, 60, 0.9, rng), rng.normal(size=(4, 60))
+    ratios = []
+    for numbers in (*(own + 1.5), *(like - 2.5)):
+        ends = _two(found := by_blocks(numbers))
+        if ends is None:
+            return f"It returns {_what(found)}, and two numbers are wanted: low and high."
+        low, high = ends
+        if low > high:
+            return "Low comes first, then high."
+        if not low < numbers.mean() < high:
+            return "The interval does not lie around the mean of the numbers that came in."
+        variance = intervals.circular_variance(numbers[None, :], rules.block_days)[0]
+        ratios.append((high - low) / (2 * 1.645 * np.sqrt(variance)))
+    single, neighbours = np.mean(ratios[:4]), np.mean(ratios[4:])
+    if single > 3:
+        return "That is where single days lie; the interval of their mean is wanted."
+    if neighbours / single > 1 + NOISE:
+        return "It draws longer blocks than rules.block_days."
+    if neighbours / single < 1 - NOISE:
+        return (
+            "On days that resemble each other it is too short: draw blocks of rules.block_days "
+            "days, not single ones."
+        )
+    if abs(single / (1.96 / 1.645) - 1) < 0.06:
+        return "That is a 95% interval, arch's default: size is the team's confidence."
+    if abs(single - 1) > NOISE or abs(neighbours - 1) > NOISE:
+        return f"It is {single:.2f} times as wide as it should be: size is the confidence."
     # The team's file may say another length one day.
-    return _follows_the_rules(by_blocks, like[0] + 1.5, given)
+    return _follows_the_rules(by_blocks, like[0], given)
 
 
 def _follows_the_rules(by_blocks: Any, numbers: Any, given: Given) -> bool | str:
@@ -292,8 +290,12 @@ def carrier_calibration(carrier_calibration: Any, given: Given) -> bool | str:
         if found.value is None or not same(float(found.value), float(bias[worst])):
             if found.value is not None and same(float(found.value), abs(float(bias[worst]))):
                 return "Its value has lost the sign: too high, or too low? Keep it for the reader."
+            small = off.mean()[off.size() < its.slice_min_rows]
+            if any(same(float(one), found.value) for one in small):
+                return "It takes a carrier with few flights: keep to those of rules.slice_min_rows."
             return (
-                f"Of {name} its value is {found.value}: give the bias of the carrier furthest off."
+                f"{why}Of {name} its value is {found.value}: give the bias of the carrier that is "
+                "furthest off."
             )
         if found.threshold is None or not same(found.threshold, its.calibration_max):
             return "Its threshold is the limit of the rules that came in: rules.calibration_max."
@@ -368,14 +370,14 @@ def typed(code: Any, given: Given) -> bool | str:
     if "firstflight" in text and not found:
         return "The command is there, and its word is another one: firstflight gate 1."
     if found:
+        if not re.search(r"!\s*firstflight\s+gate", text):
+            return "Put an exclamation mark before it: the line is for the shell."
         words = re.split(r"[;&|]", found[1])[0].split()
         unknown = [w for w in words if w.startswith("-") and w not in {"--json", "-u", "--usecase"}]
         if unknown:
-            return f"gate has no {unknown[0]} that helps here: judging needs no role. `gate 1`."
+            return f"gate has no {unknown[0]}, since judging needs no role: firstflight gate 1."
         if "1" not in words:
             return "Which version? firstflight gate 1."
-        if not re.search(r"!\s*firstflight\s+gate", text):
-            return "Put an exclamation mark before it: the line is for the shell."
     if not judgements.judged("flights", "1"):
         return "Version 1 was not judged yet: type firstflight gate 1, here or in a terminal."
     if isinstance(code, bool) or not isinstance(code, int):
@@ -407,6 +409,8 @@ def judged_by(judged_by: Any, given: Given) -> bool | str:
         return True
     if judged_by.strip().lower() == wanted:
         return "Nearly: without spaces, and in small letters, as it stands there."
+    if not judged_by.strip():
+        return "It is empty: copy the value of the tag that speaks of the rules."
     if judged_by in tags:
         return f"{judged_by} is the name of a tag: copy its value."
     name = next((key for key, value in tags.items() if value == judged_by), "")
