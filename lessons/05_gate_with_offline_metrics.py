@@ -4,7 +4,7 @@
 # **The failure.** Four candidates rank better than the model of lesson 04. One knows the future, one is wrong about how much, one has never seen
 # an airline that it will be asked about, and one is not proven better. Whoever sorts by AUC ships one of them.
 #
-# *What you'll do*: find the question that stops each of the four, write the rule that the team's [gate](glossary.ipynb#gate) lacks, let the gate judge version 1
+# *What you'll do*: find the question that stops each of them, write a rule that the team's [gate](glossary.ipynb#gate) lacks, judge version 1
 # from the command line, and decide whether an unproven candidate ships.
 #
 # *What you need*: 60 minutes, 1 GB of memory, and the workspace of lesson 04.
@@ -135,13 +135,11 @@ pd.DataFrame({name: score(said) for name, said in in_service.items()}).T.round(3
 # In service it says 0.166 too little, and its log loss of 0.672 is far worse than that of no model at all, 0.533. A comparison
 # does not find a leak, because a leak wins every comparison. A limit on what is believable does: the team's `suspicious_auc`.
 #
-# **balanced** ranks best of the other three, and says 0.199 too much on average. AUC sees only the order. That is the second limit, `calibration_max`, which
-# you wrote as a function in lesson 00.
+# **balanced** ranks best of the other three, and says 0.199 too much on average. AUC sees only the order. That is what `calibration_max` of lesson 00 is for.
 #
 # ## Fourteen days, not 12,836 rows
 #
-# **trees** is left: better AUC, better log loss, a small bias. Its log loss is lower by 0.0039. Is that a better model, or a
-# better fortnight?
+# **trees** is left, with a log loss that is lower by 0.0039. Is that a better model, or a better fortnight?
 
 # %%
 from firstflight import process
@@ -204,11 +202,11 @@ figures.two_intervals_of_one_gap(daily, ends)
 print(f"{(by_day.high - by_day.low) / (by_flight.high - by_flight.low):.1f} times as wide")
 
 # %% [markdown]
-# By flight, the whole [interval](glossary.ipynb#interval) is below zero: proven, it says. But what was observed is fourteen days of weather, and by days it contains zero. The trees may be better; this
-# fortnight cannot tell.
+# By flight, the whole [interval](glossary.ipynb#interval) is below zero: proven, it says. But what was observed is fourteen days of weather, and by days it contains zero. The trees may be
+# better; this fortnight cannot tell.
 #
-# Why is the team's wider than yours? With so few days, blocks alone hold the truth less often than they say. So it reaches as many standard errors as simulated fortnights ask for, with the
-# [autocorrelation](glossary.ipynb#autocorrelation) that `process.toml` decides. How often it is right is in [`docs/error-rates.md`](../docs/error-rates.md).
+# Why is the team's wider than yours? With so few days, blocks alone hold the truth less often than they say ([how often](../docs/error-rates.md)). So it allows for an
+# [autocorrelation](glossary.ipynb#autocorrelation) of days, which `process.toml` decides.
 
 # %%
 print({key: value for key, value in rules.how.items() if key != "seed"})
@@ -340,8 +338,8 @@ print(choice, judged_with(choice), decide(judged_with(choice)))
 #
 # ## Twelve looks
 #
-# There is a second way to get any verdict: look at enough slices. The team looks at 3 airports and all airlines with at least 300 flights. Take a candidate that
-# *equals* version 1: on each day or spell of days a coin decides which of the two is called the candidate.
+# There is a second way to any verdict: look at enough slices. The team looks at 3 airports and at each airline with 300 flights. Take a candidate that
+# *equals* version 1: a coin decides, per day or spell of days, which of the two is called the candidate.
 
 # %% [markdown] tags=["task"]
 # Each slice, judged alone, may call an equal candidate worse once in ten times. **Which share of equal candidates, from 0 to 1, do you expect to fail in at least one of
@@ -365,13 +363,11 @@ print(f"one family, by Holm:      {equal['holm']:.3f}")
 
 # %% [markdown]
 # Nearly a third of equal candidates would be stopped for an unlucky slice. *Holm's procedure* judges all slices as one family: the worst of twelve must be twelve times as clear,
-# the next one eleven times. So the chance that *any* of them fails an equal candidate stays below the team's 10%.
-#
-# The price: what the rule cannot prove it does not say. Of EV it says nothing.
+# the next one eleven times. So the chance that *any* fails an equal candidate stays below the team's 10%. The price: of EV it says nothing.
 #
 # ## A rule of your own
 #
-# But look at **no EV** from another side: not *how good*, but *how high*.
+# Look at **no EV** from another side: not *how good*, but *how high*.
 
 # %%
 said = rows.assign(candidate=predictions["no EV"])
@@ -474,10 +470,9 @@ for name, found in verdicts.items():
 
 # %% [markdown]
 # Nobody passes. **balanced** is stopped by three rules, **with delay** by one alone. Without yours, **no EV** would be on
-# [hold](glossary.ipynb#hold), which a person may overrule; a **fail** nobody may. The last line is the gate that most teams start with: it ships two of the four, an unproven one and the leak.
+# [hold](glossary.ipynb#hold), which a person may overrule; a **fail** nobody may. The last line is the gate that most teams start with. It ships two of the four: an unproven one, and the leak.
 #
-# One thing must be said against your rule: you wrote it *after* you had seen whom it stops. The runbook has a sentence for that: a new rule judges the next candidate. So it is
-# a draft, and today **no EV** is on hold.
+# But you wrote your rule *after* you had seen whom it stops. The runbook says: a new rule judges the next candidate. So it is a draft, and today **no EV** is on hold.
 #
 # All checks of one verdict, not only the one that decided:
 
@@ -630,8 +625,8 @@ MlflowClient().set_registered_model_tag("flights", "decision.trees", text)
 pd.Series(decision, name="trees, 1 April 2013").to_frame()
 
 # %% [markdown]
-# It is recorded with the model now: reload MLflow's page, one level up from the version. Whatever you decided, version 1 goes on, since the trees here are fitted in a notebook and are no
-# release. In lesson 08 the trees come back, with half a year of flights to learn from.
+# It is recorded with the model: on MLflow's page, one level up from the version. Whatever you decided, version 1 goes on, since the trees here are no
+# release. In lesson 08 they come back, with half a year of flights to learn from.
 #
 # ## At work tomorrow
 #
@@ -669,8 +664,8 @@ for days in (14, 28, 56, 112):
 # %% [markdown]
 # ## What you did
 #
-# You stopped a leak by asking as a caller asks, a tie by counting days, and a blind spot by a rule of your own; you saw how settings and many looks make any verdict,
-# and judged version 1 by the team's. The ledger's row has no tool in it: rules and the arithmetic of intervals, on libraries that were there.
+# You stopped a leak by asking as a caller asks, a tie by counting days, and a blind spot by a rule of your own. You saw how settings and many looks make any verdict,
+# and judged version 1 by the team's. The ledger's row has no tool in it: rules, and the arithmetic of intervals.
 
 # %% tags=["nbval-ignore-output"]
 # The count follows the modules: it changes whenever somebody edits them.

@@ -116,7 +116,7 @@ def two_days_carry_a_gap(daily: Any, heavy: Any) -> None:
     days = [f"{day:%d}" for day in daily.index]
     axes.bar(days, daily, color=[RED if day in heavy else BLUE for day in daily.index])
     axes.axhline(0, color=GREY, linewidth=1)
-    axes.set(xlabel="day of March 2013", ylabel="log loss on EV, no EV minus version 1")
+    axes.set(xlabel="day of March 2013", ylabel="log loss on EV's flights,\nno EV minus version 1")
     axes.set_title("Two days carry what the candidate loses on EV")
     show(
         figure,

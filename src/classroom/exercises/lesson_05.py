@@ -373,7 +373,8 @@ def typed(code: Any, given: Given) -> bool | str:
         if not re.search(r"!\s*firstflight\s+gate", text):
             return "Put an exclamation mark before it: the line is for the shell."
         words = re.split(r"[;&|]", found[1])[0].split()
-        unknown = [w for w in words if w.startswith("-") and w not in {"--json", "-u", "--usecase"}]
+        options = [word.partition("=")[0] for word in words if word.startswith("-")]
+        unknown = [one for one in options if one not in {"--json", "-u", "--usecase", "--help"}]
         if unknown:
             return f"gate has no {unknown[0]}, since judging needs no role: firstflight gate 1."
         if "1" not in words:
@@ -383,7 +384,10 @@ def typed(code: Any, given: Given) -> bool | str:
     if isinstance(code, bool) or not isinstance(code, int):
         return f"The exit code is a number, and you have {_what(code)}: code = _exit_code."
     if code == 1:
-        return "1 was the refusal of 28 March. Read the code after your own command."
+        return (
+            "1 is a refusal, as on 28 March. Run the cell above again, which ends on 1 April, and "
+            "then your own command."
+        )
     if code == 3:
         return "3 would be a hold or a fail: read the verdict again."
     if code == 127:
