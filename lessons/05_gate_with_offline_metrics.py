@@ -302,7 +302,7 @@ print(f"EV late:           {late[worst.index].mean():.2f} on the two, {late.mean
 print(f"lag-1 autocorrelation: {of_ev.mean().autocorr(1):.2f}")
 
 # %% [markdown]
-# It is worse on 8 days of 14, and two stormy days, side by side, carry 73% of it. Is that the airline, or the storm? One storm cannot say. A day here resembles the day before with 0.57; the
+# It is worse on 8 days of 14, and two days, side by side, on which two of three flights of EV were late, carry 73% of it. Is that the airline, or one spell of weather? One spell cannot say. A day here resembles the day before with 0.57; the
 # team's rule takes 0.35, which comes from a whole year, since fourteen days measure such a number badly.
 
 
@@ -502,8 +502,8 @@ now = today("2013-04-01")
 # Today is 1 April. Judge version 1 with the same command, here or in a terminal, and read its exit code into `code` (in a terminal, `echo $?` prints it).
 
 # %% id="05-type1" tags=["nbval-ignore-output"]
-# The milliseconds of the last rule differ on every run.
 # BEGIN SOLUTION
+# The milliseconds of the last rule differ on every run.
 # !firstflight gate 1
 code = _exit_code
 # END SOLUTION
@@ -619,6 +619,8 @@ check("05-decide1")
 
 # %%
 import json
+
+from mlflow import MlflowClient
 
 text = json.dumps(decision, sort_keys=True)
 MlflowClient().set_registered_model_tag("flights", "decision.trees", text)
