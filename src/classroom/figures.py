@@ -68,6 +68,63 @@ def calibration_of_two_models(label: Any, predictions: Mapping[str, Any]) -> Non
 # Lesson 05
 
 
+def two_intervals_of_one_gap(daily: Any, intervals: Mapping[str, Any]) -> None:
+    """Show a gap day by day, and beside it intervals of its mean.
+
+    Parameters
+    ----------
+    daily : Series of float
+        Loss of the candidate minus that of live, by day.
+    intervals : mapping of str to (float, float)
+        Low and high end, by how it was made.
+    """
+    figure, (left, right) = _plot().subplots(
+        1, 2, figsize=(9, 3.6), width_ratios=(3, 1.6), sharey=True
+    )
+    days = [f"{day:%d}" for day in daily.index]
+    left.bar(days, daily, color=[GREEN if value < 0 else RED for value in daily])
+    left.set(xlabel="day of March 2013", ylabel="log loss, trees minus version 1")
+    for x, (low, high) in enumerate(intervals.values()):
+        middle = (low + high) / 2
+        right.errorbar(x, middle, (high - low) / 2, fmt="o", capsize=6, color="#333333")
+    right.set_xlim(-0.6, len(intervals) - 0.4)
+    right.set_xticks(range(len(intervals)), list(intervals))
+    right.set_xlabel("how the 90% interval is made")
+    for axes in (left, right):
+        axes.axhline(0, color=GREY, linewidth=1)
+    left.set_title("By flight the trees are proven better, by day they are not")
+    show(
+        figure,
+        "Left: the daily difference in log loss between trees and version 1, below zero on most "
+        "days and far above on the first. Right: three intervals of the mean. Resampled by flight "
+        "it is short and below zero; by days it is longer and contains zero, and by the team's "
+        "rules it is longer still.",
+    )
+
+
+def two_days_carry_a_gap(daily: Any, heavy: Any) -> None:
+    """Show the gap of one airline by day, with the days that carry it.
+
+    Parameters
+    ----------
+    daily : Series of float
+        Loss of the candidate minus that of live on the airline's flights, by day.
+    heavy : sequence of Timestamp
+        The days to point out.
+    """
+    figure, axes = _plot().subplots(figsize=(8, 3.4))
+    days = [f"{day:%d}" for day in daily.index]
+    axes.bar(days, daily, color=[RED if day in heavy else BLUE for day in daily.index])
+    axes.axhline(0, color=GREY, linewidth=1)
+    axes.set(xlabel="day of March 2013", ylabel="log loss on EV's flights,\nno EV minus version 1")
+    axes.set_title("Two days carry what the candidate loses on EV")
+    show(
+        figure,
+        "The daily difference in log loss on the flights of EV. The first two days, 18 and 19 "
+        "March, stand out above all others; the other twelve lie on both sides of zero.",
+    )
+
+
 # Lesson 06
 
 
