@@ -67,7 +67,7 @@ at_nine = six_am.run(six_am.append)
 pd.DataFrame([in_time, at_nine], index=["both files in time", "run again at nine"])
 
 # %%
-from classroom import came
+from classroom import came, check
 
 change = at_nine["log loss"] - in_time["log loss"]
 came("03-guess1", "a better log loss" if change < 0 else "a worse log loss")
@@ -96,8 +96,6 @@ def append_once(table, month):
 
 
 # %%
-from classroom import check
-
 check("03-ex1")
 
 # %% [markdown]
@@ -363,23 +361,24 @@ print(killed.name, "is now", client.read_flow_run(killed.id).state_name)
 # So far you start the flow. At work a schedule does. `every_morning` is a small flow in a file of its own, because whoever starts it in the night must find it.
 
 # %%
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
+
 from classroom.every_morning import every_morning
 
 print(code_of(every_morning.fn))
 
 # %% [markdown]
-# A *deployment* is a flow with a name, parameters and a schedule: `every_morning.to_deployment(name, schedule=...)`. `Cron(...)` makes a schedule from five fields, *minute, hour, day of
+# A *deployment* is a flow with a name, parameters and a schedule: `RunnerDeployment.from_flow(flow, name, schedule=...)`. `Cron("...")` makes a schedule of five fields, *minute, hour, day of
 # month, month, day of week*, where `*` means each. It counts in UTC unless you give a `timezone`.
 
 # %% [markdown] tags=["task"]
 # Write `deployment`: `every_morning` each day at six in the morning, as the clocks in New York show it, in summer and in winter. (`America/New_York` is the name of that zone.)
 
 # %% id="03-ex4"
-from prefect.schedules import Cron
-
 # BEGIN SOLUTION
 at_six = Cron("0 6 * * *", timezone="America/New_York")
-deployment = every_morning.to_deployment("at six", schedule=at_six)
+deployment = RunnerDeployment.from_flow(every_morning, "at six", schedule=at_six)
 # END SOLUTION
 # STUB: deployment = ...
 
@@ -401,11 +400,10 @@ for utc in prefect_runs.run_times(schedule, dt.datetime(2013, 3, 8, tzinfo=dt.UT
 # `apply` registers the deployment. The server then plans its next runs; its page shows them under *Upcoming*.
 
 # %%
-registered = deployment.apply()
+registered = await deployment.apply()  # in a script, without await
 times = prefect_runs.planned(registered, n=3)
-print(
-    "planned, New York:", [f"{pd.Timestamp(t).tz_convert('America/New_York'):%H:%M}" for t in times]
-)
+there = [pd.Timestamp(time).tz_convert("America/New_York") for time in times]
+print("planned, New York:", [f"{time:%H:%M}" for time in there])
 server.at(f"deployments/deployment/{registered}", "the deployment on Prefect's page")
 
 # %% [markdown]

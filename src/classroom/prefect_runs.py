@@ -253,21 +253,22 @@ def run_times(schedule: Any, start: dt.datetime, n: int) -> list[dt.datetime]:
 
     from prefect.server.schemas import schedules as server_side
 
-    fields = {
+    kinds: dict[str, Any] = {
         "cron": server_side.CronSchedule,
         "interval": server_side.IntervalSchedule,
         "rrule": server_side.RRuleSchedule,
     }
-    for name, kind in fields.items():
-        if getattr(schedule, name, None) is not None:
-            about = {
-                key: getattr(schedule, key)
-                for key in (name, "timezone", "day_or", "anchor_date")
-                if key in kind.model_fields and getattr(schedule, key, None) is not None
-            }
-            asked = kind.model_validate(about)
-            # In a thread: a notebook's own event loop is running.
-            with concurrent.futures.ThreadPoolExecutor(1) as pool:
-                found = pool.submit(lambda: asyncio.run(asked.get_dates(n=n, start=start)))
-                return [one.astimezone(dt.UTC) for one in found.result()]
-    return []
+    given = [name for name in kinds if getattr(schedule, name, None) is not None]
+    if not given:
+        return []
+    kind = kinds[given[0]]
+    about = {
+        key: getattr(schedule, key)
+        for key in (given[0], "timezone", "day_or", "anchor_date")
+        if key in kind.model_fields and getattr(schedule, key, None) is not None
+    }
+    asked = kind.model_validate(about)
+    # In a thread: a notebook's own event loop is running.
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        found = pool.submit(lambda: asyncio.run(asked.get_dates(n=n, start=start))).result()
+    return [one.astimezone(dt.UTC) for one in found]

@@ -23,7 +23,7 @@ LOOP = "for each in months_until(month):\n    land(each)\n"
 
 def deploy(cron, timezone="America/New_York", flow="every_morning"):
     schedule = f'Cron("{cron}", timezone="{timezone}")' if timezone else f'Cron("{cron}")'
-    return f'deployment = {flow}.to_deployment("at six", schedule={schedule})'
+    return f'deployment = RunnerDeployment.from_flow({flow}, "at six", schedule={schedule})'
 
 
 def run(start, end, more=', "feature_versions": [1]', usecase="flights"):
@@ -50,7 +50,7 @@ BENCH = {
                     "        return table\n"
                     "    return pd.concat([table, month])"
                 ),
-                "corrected",
+                "half of March",
             ),
             (
                 step("return pd.concat([table, month]).drop_duplicates()"),
@@ -65,6 +65,15 @@ BENCH = {
             (step("return table"), "rows are lost"),
             (
                 step(
+                    "inside = month['time_hour'].isin(table['time_hour'])\n"
+                    "    others = table[~table['time_hour'].isin(month['time_hour'])]\n"
+                    "    old = table[table['time_hour'].isin(month['time_hour'])]\n"
+                    "    return pd.concat([others, old.drop_duplicates(), month[~inside]])"
+                ),
+                "March",
+            ),
+            (
+                step(
                     "older = table[table['time_hour'] < month['time_hour'].min()]\n"
                     "    return pd.concat([older, month])"
                 ),
@@ -75,7 +84,7 @@ BENCH = {
                     "new = month[~month['time_hour'].isin(table['time_hour'])]\n"
                     "    return pd.concat([table, new])"
                 ),
-                "new file",
+                "corrected March",
             ),
             (
                 step(
@@ -292,7 +301,10 @@ BENCH = {
     "03-ex4": Answers(
         wrong=(
             (deploy("0 6 * * *", None), "UTC"),
-            ('deployment = every_morning.to_deployment("at six", cron="0 6 * * *")', "UTC"),
+            (
+                'deployment = RunnerDeployment.from_flow(every_morning, "6", cron="0 6 * * *")',
+                "UTC",
+            ),
             (deploy("0 11 * * *", "UTC"), "UTC"),
             (deploy("0 6 * * *", "EST"), "summer time"),
             (deploy("0 6 * * *", "Europe/Berlin"), "hour and timezone"),
@@ -303,25 +315,32 @@ BENCH = {
             (deploy("30 6 * * *"), "full hour"),
             (deploy("0 6 1 * *"), "leaves out days"),
             (deploy("0 6 * * 1-5"), "leaves out days"),
-            ('deployment = every_morning.to_deployment("at six")', "never runs"),
+            ('deployment = RunnerDeployment.from_flow(every_morning, "at six")', "never runs"),
             (
-                'deployment = every_morning.to_deployment("at six", paused=True, '
+                'deployment = RunnerDeployment.from_flow(every_morning, "at six", paused=True, '
                 'schedule=Cron("0 6 * * *", timezone="America/New_York"))',
                 "never runs",
             ),
             ('deployment = Cron("0 6 * * *", timezone="America/New_York")', "only the schedule"),
             (deploy("0 6 * * *", flow="month_end"), "ValueError"),
             ('deployment = "0 6 * * *"', "only the schedule"),
+            (
+                'deployment = every_morning.to_deployment("at six", '
+                'schedule=Cron("0 6 * * *", timezone="America/New_York"))',
+                "await",
+            ),
+            ("deployment = RunnerDeployment.from_flow(every_morning)", "TypeError"),
             (deploy("0 6 * * *", "New York"), "New York"),
             (deploy("0 25 * * *"), "ValueError"),
             (deploy("6 am"), "ValueError"),
         ),
         right=(
             deploy("0 6 * * *"),
-            'deployment = every_morning.to_deployment("daily", '
+            'deployment = RunnerDeployment.from_flow(every_morning, "daily", '
             'schedules=[Cron("00 06 * * *", timezone="US/Eastern")])',
             "from prefect.schedules import RRule\n"
-            'deployment = every_morning.to_deployment("daily", parameters={"usecase": "flights"}, '
+            'deployment = RunnerDeployment.from_flow(every_morning, "daily", '
+            'parameters={"usecase": "flights"}, '
             'schedule=RRule("FREQ=DAILY;BYHOUR=6;BYMINUTE=0;BYSECOND=0", '
             'timezone="America/New_York"))',
             deploy("0 6 * * 0-6"),
