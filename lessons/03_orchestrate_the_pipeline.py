@@ -3,7 +3,8 @@
 #
 # **The failure.** Every month at 6 a.m. a script appends the new [drop](glossary.ipynb#drop) to the team's tables and trains. This month one file is
 # late. The script dies halfway, somebody starts it again, and it ends well. From then on the model is made of a March that happened twice.
-#
+
+# %% [markdown]
 # *What you'll do*: mend the step that does the harm, give the month to **Prefect** with tasks, a flow and a schedule, kill a run in its middle, and
 # make up for two months that were missed.
 #
@@ -48,9 +49,11 @@ try:
 except FileNotFoundError as error:
     print("6 a.m.:", type(error).__name__, "/".join(error.filename.split("/")[-2:]))
 
+# %% [markdown]
+# That is a line in a log that nobody reads. At nine the file is there, and somebody starts the script again.
+
 # %% [markdown] tags=["task"]
-# That is a line in a log that nobody reads. At nine the file is there, and somebody starts the script again. **What will you see?** `"an error"`, `"a worse log loss"`,
-# `"the same log loss"` or `"a better log loss"`.
+# **What will you see?** `"an error"`, `"a worse log loss"`, `"the same log loss"` or `"a better log loss"`.
 
 # %% id="03-guess1"
 from classroom import guess
@@ -75,14 +78,15 @@ came("03-guess1", "a better log loss" if change < 0 else "a worse log loss")
 # %% [markdown]
 # No error, and the score is **better**: 0.5085 instead of 0.5102. But March has 55,804 flights, and had 27,902. The first run had appended them
 # before it died. They now count twice, in training and in the score.
-#
+
+# %% [markdown]
 # ## Mend the step
 #
 # The script cannot know whether it ran before. So each step must be one that may run twice: [idempotent](glossary.ipynb#idempotent).
 
 # %% [markdown] tags=["task"]
 # Write `append_once(table, month)`. It returns the table with this month in it exactly once, as the new file has it, whatever an earlier run left: nothing, a
-# part, or an older version. Every other month stays. It gets flights or weather; both have a column `time_hour`.
+# part, or an older version. Other months stay. It gets flights or weather; both have `time_hour`.
 
 
 # %% id="03-ex1"
@@ -110,8 +114,11 @@ except FileNotFoundError as error:
     print("6 a.m.:", type(error).__name__)
 pd.DataFrame([in_time, six_am.run(append_once)], index=["both files in time", "run again at nine"])
 
+# %% [markdown]
+# The harm of the second run is gone. But a file can also be wrong when it comes: half of it, or each row twice.
+
 # %% [markdown] tags=["task"]
-# The harm of the second run is gone. But a file can also be wrong when it comes: half of it, or each row twice. **After which arrival does the script end without an
+# **After which arrival does the script end without an
 # error, on a wrong March?** `"late"`, `"half"`, `"doubled"` or `"none"`.
 
 # %% id="03-guess2"
@@ -138,9 +145,11 @@ came("03-guess2", wrong[0] if wrong else "none")
 # %% [markdown]
 # Late and half end in an error. If your `append_once` takes the month as it comes, the doubled weather gives every flight two partners: 55,804 once
 # more. A step that may run twice does not know whether a file is right.
-#
+
+# %% [markdown]
 # What is missing is around the step. Who tries again at seven? Who checks the file? Who knows why it failed? That is an orchestrator's work.
-#
+
+# %% [markdown]
 # ## A step for Prefect
 #
 # A server keeps the runs; flows report to it. It listens on this machine only, and its address must be set before Prefect is imported. It starts in
@@ -178,7 +187,10 @@ except drops.DropError as error:
     print(error)
 
 # %% [markdown]
-# It says what is wrong, once, and gives up. The decorator `@task(...)` of Prefect makes a step of a function that is tried again by itself when it raises. Its arguments
+# It says what is wrong, once, and gives up.
+
+# %% [markdown]
+# The decorator `@task(...)` of Prefect makes a step of a function that is tried again by itself when it raises. Its arguments
 # say how: `retries`, `retry_delay_seconds`, and `task_run_name`, the name on Prefect's pages, in which `{month}` stands for the argument.
 
 # %% [markdown] tags=["task"]
@@ -266,7 +278,8 @@ print("landed:  ", sorted(drops.read_sums(rehearsal)))
 # %% [markdown]
 # Four failed attempts: the first and three retries. Then one sentence: which file, what was expected, what to do. January and February have landed.
 # March's flights were there, and have not: a month lands whole or not at all. And no snapshot was tried.
-#
+
+# %% [markdown]
 # ## A bad morning
 #
 # Now a morning as mornings are: at each fetch something else has arrived, and the fourth is right. It takes about 4 seconds.
@@ -275,7 +288,7 @@ print("landed:  ", sorted(drops.read_sums(rehearsal)))
 # about 4 s
 upstream.plays_a_bad_morning()
 ended = month_end("2013-03", return_state=True)
-digest = ended.result()
+digest = await ended.result()  # in a script, without await
 print(ended.name, digest)
 
 # %%
@@ -283,8 +296,8 @@ runs = prefect_runs.task_runs(ended.state_details.flow_run_id, ended=4)
 server.at(f"runs/flow-run/{ended.state_details.flow_run_id}", "this run on Prefect's page")
 
 # %% [markdown] tags=["task"]
-# Open the page. Under *Task Runs*, open `land 2013-03` and read its logs. One attempt found a file that can be read and has the right columns, and is wrong all the same. **Which `attempt` was it (1 is the
-# first), and how many keys were `repeated`?**
+# Open the page. Under *Task Runs*, open `land 2013-03` and read its logs. One attempt found a file that can be read, with the right columns, and is still wrong. **Which `attempt` was it
+# (1 is the first), and how many keys were `repeated`?**
 
 # %% id="03-look1"
 # BEGIN SOLUTION
@@ -345,7 +358,10 @@ again = [path for path, written in before.items() if path.stat().st_mtime_ns != 
 print(f"written again: {len(again)} of {len(before)} files")
 
 # %% [markdown]
-# None. That is all that *resume* needs: no list of finished steps that could be wrong, only steps that look at what is there. What stays to do is to tell Prefect the truth about the dead run.
+# None. That is all that *resume* needs: no list of finished steps that could be wrong, only steps that look at what is there.
+
+# %% [markdown]
+# What stays to do is to tell Prefect the truth about the dead run.
 
 # %%
 from prefect import get_client
@@ -400,15 +416,18 @@ for utc in prefect_runs.run_times(schedule, dt.datetime(2013, 3, 8, tzinfo=dt.UT
 # `apply` registers the deployment. The server then plans its next runs; its page shows them under *Upcoming*.
 
 # %%
-registered = await deployment.apply()  # in a script, without await
+registered = await deployment.apply()  # as above
 times = prefect_runs.planned(registered, n=3)
 there = [pd.Timestamp(time).tz_convert("America/New_York") for time in times]
 print("planned, New York:", [f"{time:%H:%M}" for time in there])
 server.at(f"deployments/deployment/{registered}", "the deployment on Prefect's page")
 
 # %% [markdown]
-# Planned is not done: a process has to start the runs. `every_morning.serve(...)` takes the same arguments, registers, and then stays and starts each run at its time. It needs a machine that is
-# awake at six. Here nobody serves, so take the deployment away again, or its runs will pile up as *Late*.
+# Planned is not done: a process has to start the runs. `every_morning.serve(...)` takes the same arguments, registers, and then stays and starts each run. It needs a machine that is
+# awake at six.
+
+# %% [markdown]
+# Here nobody serves. So take the deployment away again, or its runs will pile up as *Late*.
 
 # %%
 client.delete_deployment(registered)
@@ -427,7 +446,8 @@ print(code_of(flows.ingest.fn).split(":\n", 1)[1])
 
 # %% [markdown]
 # Its land step asks `may_still_come` before a retry, by `retry_condition_fn`. So it tries again for a `DropError` alone: waiting mends a late file, and never a bug. `end_dead_runs` does for Prefect what you just did by hand.
-#
+
+# %% [markdown]
 # In February and March nobody ran it. To run a flow for days that are past is a *backfill*. It needs a flow that takes its days as parameters.
 
 # %% [markdown] tags=["task"]
@@ -475,7 +495,7 @@ doubled = {"upstream": str(upstream.fetch("2013-03")), "retries": 1, "retry_seco
 try:
     flows.ingest(**backfill[1], **doubled)
 except drops.DropError as error:
-    print("doubled:", error)
+    print("doubled: refused,", str(error).partition(":")[0])
 print("changed:", (folder_digest(ws.drops), folder_digest(ws.state)) != before)
 
 # %% [markdown]
@@ -518,9 +538,12 @@ from classroom.phone import Phone
 phone = Phone()
 phone
 
+# %% [markdown]
+# Prefect calls each function in a flow's `on_failure=[...]` with the flow, its run and the end state.
+
 # %% [markdown] tags=["task"]
-# Prefect calls each function of a flow's `on_failure=[...]` with the flow, its run and the end state. Write one that posts the run's name and the state's message to `phone.url`, give it to `month_end` with
-# `with_options`, and let the upstream be late. There is no check. `solutions/` has one worked answer.
+# Write a function that posts the run's name and the state's message to `phone.url`. Give it to `month_end` with `with_options`, and let the upstream be late. There is no check. `solutions/` has one worked
+# answer.
 
 # %% id="03-further"
 # BEGIN SOLUTION
@@ -541,8 +564,7 @@ print(*phone.messages, sep="\n")
 # %% [markdown]
 # ## What you did
 #
-# You saw a second run do more harm than the failure before it, and wrote a step that may run twice. You gave a late, a halved and a doubled file to a flow that waits, checks and says why. You killed it, resumed it, gave it a
-# schedule, and made up for two months.
+# You wrote a step that may run twice, and a flow that waits, checks and says why. You killed it, resumed it, scheduled it, and made up for two months.
 
 # %% tags=["nbval-ignore-output"]
 # Measured: sizes and seconds differ between machines.
@@ -558,13 +580,12 @@ checklist("03")
 # %% [markdown]
 # ## In practice
 #
-# - **Idempotence is the step's work, not the orchestrator's.** Prefect can also remember that a step was done (`cache_policy`, `persist_result`).
+# - **Idempotence is the step's work, not the orchestrator's.** Prefect can also remember that a step was done (`persist_result`).
 #   It then remembers the call, not the file: delete the file, and it still says done.
 # - **Write whole or not at all.** `drops.land` checks both files, writes each beside its place, moves it there, and lists them last.
-# - A hook runs in the flow's own process, so a killed run cannot call it. For that, let something outside ask when the flow last succeeded.
-# - Prefect writes task runs in the background. Code that asks right after a run must be ready to ask again.
+# - A hook runs in the flow's own process, so a killed run calls nobody. Something outside must ask when the flow last succeeded.
 # - Two runs at the same moment: each step writes under the workspace's lock, so the second waits and finds what the first has done.
-#   The lock holds on one machine; for several, Prefect has `concurrency` limits.
+#   For several machines, Prefect has `concurrency` limits.
 #
 # **Next:** [lesson 04](04_track_and_register.ipynb) trains on this month, and gives the model a place where it can be found.
 

@@ -84,7 +84,7 @@ BENCH = {
                     "new = month[~month['time_hour'].isin(table['time_hour'])]\n"
                     "    return pd.concat([table, new])"
                 ),
-                "corrected March",
+                "half of March",
             ),
             (
                 step(
