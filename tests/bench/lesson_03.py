@@ -61,6 +61,14 @@ BENCH = {
                 "rows are lost",
             ),
             (step("return month"), "rows are lost"),
+            (
+                step(
+                    "months = month['time_hour'].dt.month.unique()\n"
+                    "    others = table[~table['time_hour'].dt.month.isin(months)]\n"
+                    "    return pd.concat([others, month])"
+                ),
+                "rows are lost",
+            ),
             (step("return month.copy()"), "rows are lost"),
             (step("return table"), "rows are lost"),
             (

@@ -25,14 +25,17 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 @lru_cache
 def _months(source: str) -> dict[str, Any]:
-    """Return all rows of every 20th hour of the first three months, and a corrected March."""
+    """Return the first three months, and a corrected March: every 20th hour and the last three.
+
+    A local month's last hours lie in the next month of UTC.
+    """
     import pandas as pd
 
     found = {}
     for n, name in enumerate(("january", "february", "march"), start=1):
         rows = pd.read_parquet(upstream.DATA / source / f"2013-{n:02}.parquet")
         hours = rows["time_hour"].astype("int64") // (3600 * _per_second(rows["time_hour"]))
-        found[name] = rows[hours % 20 == 0].reset_index(drop=True)
+        found[name] = rows[(hours % 20 == 0) | (hours > hours.max() - 3)].reset_index(drop=True)
     march = found["march"]
     number = "arr_delay" if source == "flights" else "temp"
     corrected = march.assign(**{number: march[number].fillna(0) + 1})
