@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 03 · Orchestrate the pipeline
 #
-# **The failure.** Every month at 6 a.m. a script appends the new drop to the team's tables and trains. This month one of the two files is
-# late. The script dies halfway; somebody runs it again when the file is there, it ends well, and from then on the model is made of a
-# March that happened twice.
+# **The failure.** Every month at 6 a.m. a script appends the new [drop](glossary.ipynb#drop) to the team's tables and trains. This month one file is
+# late. The script dies halfway, somebody starts it again, and it ends well. From then on the model is made of a March that happened twice.
+
+# %% [markdown]
+# *What you'll do*: mend the step that does the harm, give the month to **Prefect** with tasks, a flow and a schedule, kill a run in its middle, and
+# make up for two months that were missed.
 #
-# *What you'll do*: let that happen to March, mend the step that does the harm, and give the month to an orchestrator, **Prefect**:
-# retries, a failure that can be read, and a second run that finds what the first one did.
-#
-# *What you need*: 25 minutes, 0.8 GB of memory, and the workspace of lesson 02. You may run the lesson twice.
+# *What you need*: 40 minutes, 0.8 GB of memory, and lesson 02.
 
 # %%
-from classroom import begin, check, checklist, end, leaves, ledger, servers, show, show_map
+from classroom import begin, show_map
 
 ws = begin("03")
 show_map("03")
@@ -19,156 +19,148 @@ show_map("03")
 # %% [markdown]
 # ## A morning in April
 #
-# The upstream delivers two files a month: flights and weather. Here is an upstream that you can delay and damage. January and February
-# are complete. Of March there are the flights; the weather is late.
+# The upstream delivers two files per month, flights and weather. `classroom.upstream` plays it: you say what March's weather will be when it is
+# fetched, such as `"right"` or `"late"`. And this is the script:
 
 # %%
-import shutil
+from classroom import code_of, six_am, today, upstream
 
-from firstflight import clock
-from firstflight.workspace import PROJECT
-
-clock.set_today("2013-04-01")
-upstream, data = ws.root / "upstream", PROJECT / "data"
-shutil.rmtree(upstream, ignore_errors=True)
-upstream.mkdir()
-shutil.copy(data / "SHA256SUMS", upstream)  # the checksum of each file, promised beforehand
-for source, months in (("flights", (1, 2, 3)), ("weather", (1, 2))):
-    (upstream / source).mkdir()
-    for month in months:
-        shutil.copy(data / source / f"2013-{month:02}.parquet", upstream / source)
+today("2013-04-01")
+print(code_of(six_am.run))
 
 # %% [markdown]
-# And this is the script, as such scripts are: append the month to the two tables, join them, train, and score the last two weeks.
+# `append` puts the month behind the table. `train_and_score` joins the two tables and trains on all but the last two weeks of March; those give
+# the log loss. First a month in which both files come in time; it takes about 4 seconds.
 
 # %%
-import pandas as pd
-from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+# about 4 s
+six_am.as_after_february()
+upstream.plays("right")
+in_time = six_am.run(six_am.append)
+in_time
 
-
-def train_and_score(flights, weather):
-    known = weather.assign(time_hour=weather["time_hour"] + pd.Timedelta(hours=3))
-    flown = flights.dropna(subset="arr_delay")
-    rows = flown.merge(known, on=["origin", "time_hour"], how="left")
-    encode = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), ["origin", "carrier"]),
-        (make_pipeline(SimpleImputer(), StandardScaler()), ["temp", "wind_speed", "visib"]),
-    )
-    late, test = rows["arr_delay"] >= 15, rows["time_hour"] >= pd.Timestamp("2013-03-18", tz="UTC")
-    model = make_pipeline(encode, LogisticRegression(max_iter=1000)).fit(rows[~test], late[~test])
-    loss = log_loss(late[test], model.predict_proba(rows[test])[:, 1])
-    in_march = rows["time_hour"] >= "2013-03-01T05Z"
-    return {"flights in March": int(in_march.sum()), "log loss": round(loss, 4)}
-
-
-def six_am(append):
-    tables = []
-    for source in ("flights", "weather"):
-        month = pd.read_parquet(upstream / source / "2013-03.parquet")
-        path = tables_of_the_team / f"{source}.parquet"
-        tables.append(append(pd.read_parquet(path), month))
-        tables[-1].to_parquet(path)
-    return train_and_score(*tables)
-
+# %% [markdown]
+# Now the same month with weather that is late at six.
 
 # %%
-tables_of_the_team = ws.root / "six_am"
-
-
-def as_after_february():
-    tables_of_the_team.mkdir(exist_ok=True)
-    for source in ("flights", "weather"):
-        january, february = (upstream / source / f"2013-{month}.parquet" for month in ("01", "02"))
-        both = append(pd.read_parquet(january), pd.read_parquet(february))
-        both.to_parquet(tables_of_the_team / f"{source}.parquet")
-
-
-def append(table, month):
-    return pd.concat([table, month], ignore_index=True)
-
-
-as_after_february()
+six_am.as_after_february()
+upstream.plays("late", "right")  # at the first fetch, at the second
 try:
-    six_am(append)
+    six_am.run(six_am.append)
 except FileNotFoundError as error:
     print("6 a.m.:", type(error).__name__, "/".join(error.filename.split("/")[-2:]))
 
 # %% [markdown]
-# A trace in a log that nobody reads, and it is right: there is nothing to train without the weather. At nine the file is there, and
-# somebody runs the script again.
-#
-# *Before you run the next cell: how would you notice that something is wrong?*
+# That is a line in a log that nobody reads. At nine the file is there, and somebody starts the script again.
+
+# %% [markdown] tags=["task"]
+# **What will you see?** `"an error"`, `"a worse log loss"`, `"the same log loss"` or `"a better log loss"`.
+
+# %% id="03-guess1"
+from classroom import guess
+
+# BEGIN SOLUTION
+guess("03-guess1", "what the second run shows", "a worse log loss")
+# END SOLUTION
+# STUB: guess("03-guess1", "what the second run shows", ...)
 
 # %%
-shutil.copy(data / "weather" / "2013-03.parquet", upstream / "weather")
-at_nine = six_am(append)
+import pandas as pd
 
-as_after_february()  # for comparison: a month in which both files came in time
-in_time = six_am(append)
+at_nine = six_am.run(six_am.append)
 pd.DataFrame([in_time, at_nine], index=["both files in time", "run again at nine"])
 
+# %%
+from classroom import came, check
+
+change = at_nine["log loss"] - in_time["log loss"]
+came("03-guess1", "a better log loss" if change < 0 else "a worse log loss")
+
 # %% [markdown]
-# No error, and the score is even **better**: 0.5085 instead of 0.5102. But March has 55,804 flights and had 27,902. The first run had
-# appended them before it died. Now they count twice in training, and the score, which is taken on the end of March, likes that.
-#
+# No error, and the score is **better**: 0.5085 instead of 0.5102. But March has 55,804 flights, and had 27,902. The first run had appended them
+# before it died. They now count twice, in training and in the score.
+
+# %% [markdown]
 # ## Mend the step
 #
-# The script cannot know whether it ran before, so each step must be one that may run twice: **idempotent**. *Write `append_once`*: the
-# table with this month in it exactly once, whatever an earlier run left there.
+# The script cannot know whether it ran before. So each step must be one that may run twice: [idempotent](glossary.ipynb#idempotent).
+
+# %% [markdown] tags=["task"]
+# Write `append_once(table, month)`. It returns the table with this month in it exactly once, as the new file has it, whatever an earlier run left: nothing, a
+# part, or an older version. Other months stay. It gets flights or weather; both have `time_hour`.
 
 
 # %% id="03-ex1"
-# BEGIN SOLUTION
 def append_once(table, month):
-    older = table[~table["time_hour"].isin(month["time_hour"])]
-    return pd.concat([older, month], ignore_index=True)
-
-
-# END SOLUTION
-# STUB: def append_once(table, month):
-# STUB:     return ...
+    # BEGIN SOLUTION
+    first, last = month["time_hour"].min(), month["time_hour"].max()
+    others = table[~table["time_hour"].between(first, last)]
+    return pd.concat([others, month], ignore_index=True)
+    # END SOLUTION
+    # STUB: return ...
 
 
 # %%
-def twice_is_once(append_once):
-    as_after_february()
-    table = pd.read_parquet(tables_of_the_team / "flights.parquet")
-    month = pd.read_parquet(upstream / "flights" / "2013-03.parquet")
-    once = append_once(table, month)
-    if len(once) != len(table) + len(month):
-        return f"one run makes {len(once)} rows, and {len(table) + len(month)} are wanted."
-    if len(append_once(once, month)) != len(once):
-        return f"a second run makes {len(append_once(once, month))} rows of {len(once)}."
-    return True
-
-
-hint = "Before you append: take out of the table what the month brings."
-check("03-ex1", "append_once", test=twice_is_once, hint=hint)
-
-# %%
-as_after_february()
-(upstream / "weather" / "2013-03.parquet").unlink()
-try:
-    six_am(append_once)
-except FileNotFoundError:
-    shutil.copy(data / "weather" / "2013-03.parquet", upstream / "weather")
-pd.DataFrame([in_time, six_am(append_once)], index=["both files in time", "run again, append_once"])
+check("03-ex1")
 
 # %% [markdown]
-# The harm is gone. What is left is everything around the step: who tries again at seven, who knows that it failed and why, what happens
-# if the file is there but only half of it. That is an orchestrator's work.
-#
-# ## Prefect
-#
-# A server keeps the runs; flows report to it. It listens on this machine only. The address must be set before Prefect is imported.
+# The late morning again, with your step in the script.
 
 # %%
+six_am.as_after_february()
+upstream.plays("late", "right")
+try:
+    six_am.run(append_once)
+except FileNotFoundError as error:
+    print("6 a.m.:", type(error).__name__)
+pd.DataFrame([in_time, six_am.run(append_once)], index=["both files in time", "run again at nine"])
+
+# %% [markdown]
+# The harm of the second run is gone. But a file can also be wrong when it comes: half of it, or each row twice.
+
+# %% [markdown] tags=["task"]
+# **After which arrival does the script end without an
+# error, on a wrong March?** `"late"`, `"half"`, `"doubled"` or `"none"`.
+
+# %% id="03-guess2"
+# BEGIN SOLUTION
+guess("03-guess2", "which wrong file passes", "half")
+# END SOLUTION
+# STUB: guess("03-guess2", "which wrong file passes", ...)
+
+# %%
+ends = {}
+for arrival in ("late", "half", "doubled", "right"):
+    six_am.as_after_february()
+    upstream.plays(arrival)
+    try:
+        ends[arrival] = six_am.run(append_once)["flights in March"]
+    except (OSError, ValueError) as error:
+        ends[arrival] = type(error).__name__
+pd.Series(ends).to_frame("flights in March, or the error")
+
+# %%
+wrong = [a for a, n in ends.items() if isinstance(n, int) and n != in_time["flights in March"]]
+came("03-guess2", wrong[0] if wrong else "none")
+
+# %% [markdown]
+# Late and half end in an error. If your `append_once` takes the month as it comes, the doubled weather gives every flight two partners: 55,804 once
+# more. A step that may run twice does not know whether a file is right.
+
+# %% [markdown]
+# What is missing is around the step. Who tries again at seven? Who checks the file? Who knows why it failed? That is an orchestrator's work.
+
+# %% [markdown]
+# ## A step for Prefect
+#
+# A server keeps the runs; flows report to it. It listens on this machine only, and its address must be set before Prefect is imported. It starts in
+# about 10 seconds.
+
+# %%
+# about 10 s
 import os
+
+from classroom import servers
 
 # The logs are on Prefect's own pages; here they would be in the way.
 os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
@@ -176,261 +168,431 @@ server = servers.prefect()  # `prefect server start`, and PREFECT_API_URL set to
 server
 
 # %% [markdown]
-# A `task` is a step that is tried again by itself; a `flow` calls tasks and is what you start. `drops.land` of lesson 02 is idempotent,
-# and takes both files of a month or neither.
-
+# `drops.land` of lesson 02 checks both files of a month and lands both or neither. It may run twice. Here you call it by hand, for a landing folder to play with. The import of Prefect takes about 5 seconds.
 # %%
-from time import perf_counter
+# about 5 s
+import shutil
 
-before = perf_counter()
 from prefect import flow, task
 
-import_seconds = perf_counter() - before
-import datetime as dt
+from firstflight import drops, usecase
 
-from firstflight import drops, snapshot, usecase
-
-case = usecase.get("flights")
-rehearsal = ws.root / "rehearsal"  # a landing folder to play with
+sources = list(usecase.get("flights").sources.values())
+rehearsal = ws.root / "rehearsal"
 shutil.rmtree(rehearsal, ignore_errors=True)
-
-
-@task(task_run_name="land {month}", retries=3, retry_delay_seconds=0.5)
-def land(month):
-    drops.land(upstream, rehearsal, case.sources.values(), month)
-
-
-@task(task_run_name="snapshot")
-def take_snapshot(start, end):
-    known = drops.Drops(rehearsal, case.sources, clock.today())
-    return snapshot.take(case, known, start, end, feature_version=1).digest
-
-
-@flow(name="month end", flow_run_name="month end {month}")
-def month_end(month):
-    for each in drops.months(dt.date(2013, 1, 1), dt.date.fromisoformat(f"{month}-01")):
-        land(each)
-    return take_snapshot(dt.date(2013, 1, 1), dt.date(2013, 3, 17))
-
+upstream.plays("late")
+try:
+    drops.land(upstream.fetch("2013-03"), rehearsal, sources, "2013-03")
+except drops.DropError as error:
+    print(error)
 
 # %% [markdown]
-# First a morning on which the weather does not come at all. `return_state=True` returns how it ended instead of raising.
+# It says what is wrong, once, and gives up.
+
+# %% [markdown]
+# The decorator `@task(...)` of Prefect makes a step of a function that is tried again by itself when it raises. Its arguments
+# say how: `retries`, `retry_delay_seconds`, and `task_run_name`, the name on Prefect's pages, in which `{month}` stands for the argument.
+
+# %% [markdown] tags=["task"]
+# Write the task `land(month)`: it fetches the month from the upstream and lands it in `rehearsal`. After a failed attempt it is tried again, up to three times, each time half a
+# second later (an hour, at work). Its runs are named `land 2013-01` and so on.
+
+
+# %% id="03-ex2"
+# BEGIN SOLUTION
+@task(retries=3, retry_delay_seconds=0.5, task_run_name="land {month}")
+def land(month):
+    drops.land(upstream.fetch(month), rehearsal, sources, month)
+
+
+# END SOLUTION
+# STUB: def land(month):
+# STUB:     return ...
+
 
 # %%
-(upstream / "weather" / "2013-03.parquet").unlink()
-began = dt.datetime.now(dt.UTC)
-state = month_end("2013-03", return_state=True)
-print(state.name)
-print(state.message)
+check("03-ex2")
+
+# %% [markdown]
+# ## A flow of steps
+#
+# A flow calls tasks in order, and is what you start. Here is the last step: the [snapshot](glossary.ipynb#snapshot) of all days up to the 17th. The two weeks after it
+# stay out, to judge the model on.
+
+# %%
+import datetime as dt
+
+from firstflight import clock, snapshot
+
+
+@task(task_run_name="snapshot {month}")
+def take_snapshot(month):
+    landed = drops.Drops(rehearsal, usecase.get("flights").sources, clock.today())
+    last = dt.date.fromisoformat(f"{month}-17")
+    return snapshot.take(usecase.get("flights"), landed, dt.date(2013, 1, 1), last, 1).digest
+
+
+def months_until(month):
+    return drops.months(dt.date(2013, 1, 1), dt.date.fromisoformat(f"{month}-01"))
+
+
+# %% [markdown] tags=["task"]
+# Write the flow `month_end(month)` with `@flow(...)`. It lands each of `months_until(month)`, the oldest first, then takes the snapshot, and returns its
+# [digest](glossary.ipynb#digest). With `flow_run_name` its runs are named `month end 2013-03` and so on.
+
+
+# %% id="03-ex3"
+# BEGIN SOLUTION
+@flow(flow_run_name="month end {month}")
+def month_end(month):
+    for each in months_until(month):
+        land(each)
+    return take_snapshot(month)
+
+
+# END SOLUTION
+# STUB: def month_end(month):
+# STUB:     return ...
+
+
+# %%
+check("03-ex3")
+
+# %% [markdown]
+# First a morning on which the weather does not come at all. `return_state=True` returns how the run ended, instead of raising. It takes about 4 seconds.
+
+# %%
+# about 4 s
+from classroom import prefect_runs
+
+upstream.plays("late")
+failed = month_end("2013-03", return_state=True)
+print(failed.name)
+print(failed.message)
+
+# %%
+tried = prefect_runs.task_runs(failed.state_details.flow_run_id, ended=3)
+print("attempts:", {run.name: run.run_count for run in tried})
+print("landed:  ", sorted(drops.read_sums(rehearsal)))
+
+# %% [markdown]
+# Four failed attempts: the first and three retries. Then one sentence: which file, what was expected, what to do. January and February have landed.
+# March's flights were there, and have not: a month lands whole or not at all. And no snapshot was tried.
+
+# %% [markdown]
+# ## A bad morning
+#
+# Now a morning as mornings are: at each fetch something else has arrived, and the fourth is right. It takes about 4 seconds.
+
+# %%
+# about 4 s
+upstream.plays_a_bad_morning()
+ended = month_end("2013-03", return_state=True)
+digest = await ended.result()  # in a script, without await
+print(ended.name, digest)
+
+# %%
+runs = prefect_runs.task_runs(ended.state_details.flow_run_id, ended=4)
+server.at(f"runs/flow-run/{ended.state_details.flow_run_id}", "this run on Prefect's page")
+
+# %% [markdown] tags=["task"]
+# Open the page. Under *Task Runs*, open `land 2013-03` and read its logs. One attempt found a file that can be read, with the right columns, and is still wrong. **Which `attempt` was it
+# (1 is the first), and how many keys were `repeated`?**
+
+# %% id="03-look1"
+# BEGIN SOLUTION
+# Without a browser: the same lines, asked of Prefect's server.
+lines = prefect_runs.log_lines(runs[2])
+attempt = next(n for n, line in enumerate(lines, start=1) if "repeated" in line)
+repeated = int(lines[attempt - 1].split("found ")[1].split()[0])
+# END SOLUTION
+# STUB: attempt = ...
+# STUB: repeated = ...
+
+# %%
+check("03-look1")
+
+# %% [markdown]
+# It is the file that the script took. Waiting and checking belong together: a retry is only as good as the check that asks for it.
+#
+# The same run, drawn from the states that Prefect has kept of each task:
+
+# %%
+from classroom import figures
+
+figures.attempts_of_a_run(prefect_runs.states(runs))
+
+# %% [markdown]
+# ## Kill it
+#
+# A machine can also be switched off. The next cell empties the landing folder, starts your flow in a process of its own, lets the fetch of March hang, and ends the process in this third step
+# with `kill -9`, which no process can answer.
+
+# %% [markdown] tags=["task"]
+# **What does Prefect's server say of the run, a moment after the kill?** `"Running"`, `"Failed"`, `"Crashed"` or `"Cancelled"`.
+
+# %% id="03-guess3"
+# BEGIN SOLUTION
+guess("03-guess3", "state of a killed run", "Crashed")
+# END SOLUTION
+# STUB: guess("03-guess3", "state of a killed run", ...)
+
+# %%
+# about 10 s
+shutil.rmtree(rehearsal)
+upstream.plays("hangs")
+killed = prefect_runs.kill_in_third_step(month_end, "2013-03")
+came("03-guess3", killed.state_name)
 print("landed:", sorted(drops.read_sums(rehearsal)))
 
 # %% [markdown]
-# It failed, after the first attempt and the `retries=3` that the task allows, with one sentence: which file, what was expected, what to do. January and February have landed. March's
-# flights were there, and have not: a month lands whole or not at all.
+# A kill tells nobody: Prefect still believes that it runs. The months that had landed are there.
 #
-# Now a morning as mornings are: after each failed attempt something else arrives. First half a file, then a file in which every row
-# stands twice, then the right one. Prefect asks a task's `retry_condition_fn` whether to try again; here the upstream uses the pause to
-# deliver. *Which wrong file would even the mended script have accepted?*
+# How do you resume? You start the same flow with the same parameter. The cell also counts which of the four landed files are written again.
 
 # %%
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-march = "weather/2013-03.parquet"
-pq.write_table(pa.concat_tables([pq.read_table(data / march)] * 2), ws.root / "doubled.parquet")
-whole, doubled = (data / march).read_bytes(), (ws.root / "doubled.parquet").read_bytes()
-arrivals, reasons = iter([whole[:20_000], doubled, whole]), []
-
-
-def meanwhile(task, run, state):
-    reasons.append(str(state.data))
-    (upstream / march).write_bytes(next(arrivals))
-    return True
-
-
-land = land.with_options(retry_condition_fn=meanwhile)
-digest = month_end("2013-03")
-for attempt, reason in enumerate(reasons, start=1):
-    print(f"attempt {attempt}: {reason}\n")
-print("attempt 4: landed; snapshot", digest)
+upstream.plays("right")
+before = {path: path.stat().st_mtime_ns for path in rehearsal.glob("*/*.parquet")}
+print("same snapshot as before:", month_end("2013-03") == digest)
+again = [path for path, written in before.items() if path.stat().st_mtime_ns != written]
+print(f"written again: {len(again)} of {len(before)} files")
 
 # %% [markdown]
-# The doubled file: it can be read, its columns are right, and `append_once` would have taken it as it is. A retry is only as good as the
-# check that asks for it. Waiting and checking belong together.
-#
-# ## What Prefect knows
-#
-# All of this is on the server, for its pages and for code. Ask for that last run, and for every state that its tasks went through.
+# None. That is all that *resume* needs: no list of finished steps that could be wrong, only steps that look at what is there.
+
+# %% [markdown]
+# What stays to do is to tell Prefect the truth about the dead run.
 
 # %%
-import time
-
 from prefect import get_client
-from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
+from prefect.states import Crashed
 
 client = get_client(sync_client=True)
-
-
-def flow_runs():
-    ours = FlowRunFilter(start_time={"after_": began})
-    return client.read_flow_runs(flow_run_filter=ours, sort=FlowRunSort.START_TIME_ASC, limit=50)
-
-
-def task_runs(flow_run, n):
-    only = FlowRunFilter(id={"any_": [flow_run.id]})
-    newest = TaskRunSort.END_TIME_DESC
-    for _ in range(200):  # task runs are written in the background: ask until all have ended
-        found = client.read_task_runs(flow_run_filter=only, sort=newest, limit=50)
-        if sum(run.state.is_final() for run in found) == n:
-            return sorted(found, key=lambda run: run.start_time)
-        time.sleep(0.1)
-
-
-tasks = task_runs(flow_runs()[-1], n=4)
-states = {
-    run.name: sorted(client.read_task_run_states(run.id), key=lambda state: state.timestamp)
-    for run in tasks
-}
-for run in tasks:
-    through = [state.name for state in states[run.name]]
-    print(f"{run.name}, attempts: {run.run_count}\n    {', '.join(through)}")
-
-# %%
-import matplotlib.pyplot as plt
-
-zero = states["land 2013-01"][0].timestamp
-figure, axes = plt.subplots(figsize=(8, 2.8))
-for row, through in enumerate(states.values()):
-    seconds = [(state.timestamp - zero).total_seconds() for state in through]
-    for state, start, stop in zip(through, seconds, seconds[1:], strict=False):
-        if state.name == "AwaitingRetry":
-            axes.barh(row, stop - start, left=start, height=0.3, color="#f2c48d")
-            axes.plot(start, row, "x", color="#b3341f", markersize=9, markeredgewidth=2)
-        elif state.name in ("Running", "Retrying"):
-            axes.barh(row, max(stop - start, 0.02), left=start, height=0.55, color="#2f6f9f")
-    axes.plot(seconds[-1], row, "o", color="#2e7d4f", markersize=8)
-axes.set_yticks(range(len(states)), states)
-axes.invert_yaxis()
-axes.set(xlabel="seconds since the run began", ylabel="task")
-axes.set_title("Three attempts fail, the fourth lands March, and only then it goes on")
-show(
-    figure,
-    "Timeline of the four tasks of one run. January and February land at once. March fails three times, marked by "
-    "crosses, and waits after each; the fourth attempt lands it. The snapshot starts only after that.",
-)
+client.set_flow_run_state(killed.id, Crashed(message="Its process was killed."), force=True)
+print(killed.name, "is now", client.read_flow_run(killed.id).state_name)
 
 # %% [markdown]
-# Crosses are failed attempts, light bars are pauses, dots are ends. Half a second here; an hour at work.
+# ## Every morning at six
 #
-# And if the whole run is started again, by hand or by a nervous scheduler? *What do you expect to change in the landing folder?*
+# So far you start the flow. At work a schedule does. `every_morning` is a small flow in a file of its own, because whoever starts it in the night must find it. (About 4 seconds.)
 
 # %%
-from firstflight.release import folder_digest
+# about 4 s
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
 
-before = folder_digest(rehearsal)
-print("same snapshot:", month_end("2013-03") == digest)
-print("same files:   ", folder_digest(rehearsal) == before)
-pd.DataFrame([{"run": run.name, "state": run.state_name} for run in flow_runs()])
+from classroom.every_morning import every_morning
+
+print(code_of(every_morning.fn))
 
 # %% [markdown]
-# Nothing. That is all that *resume* needs: no list of finished steps that could be wrong, only steps that look at what is there. One
-# failed run, one that was retried to its end, one that found everything done, all under the name of the month.
-#
-# ## The flow that stays
-#
-# `firstflight/flow.py` holds the team's flows. `ingest` lands months and publishes the features' state for each day; its `land` is the
-# task above with the retry rule that it needs.
+# A *deployment* is a flow with a name, parameters and a schedule: `RunnerDeployment.from_flow(flow, name, schedule=...)`. `Cron("...")` makes a schedule of five fields, *minute, hour, day of
+# month, month, day of week*, where `*` means each. It counts in UTC unless you give a `timezone`.
+
+# %% [markdown] tags=["task"]
+# Write `deployment`: `every_morning` each day at six in the morning, as the clocks in New York show it, in summer and in winter. (`America/New_York` is the name of that zone.)
+
+# %% id="03-ex4"
+# BEGIN SOLUTION
+at_six = Cron("0 6 * * *", timezone="America/New_York")
+deployment = RunnerDeployment.from_flow(every_morning, "at six", schedule=at_six)
+# END SOLUTION
+# STUB: deployment = ...
 
 # %%
-from classroom import code_of
+check("03-ex4")
+
+# %% [markdown]
+# In 2013 the clocks of New York went forward on 10 March. Here are four runs as they would have been, in both times.
+
+# %%
+schedule = deployment.schedules[0].schedule
+for utc in prefect_runs.run_times(schedule, dt.datetime(2013, 3, 8, tzinfo=dt.UTC), n=4):
+    there = pd.Timestamp(utc).tz_convert("America/New_York")
+    print(f"{there:%d %B %H:%M} in New York, {utc:%H:%M} UTC")
+
+# %% [markdown]
+# From the 9th to the 10th only 23 hours pass. A schedule that counts in UTC would come an hour late all summer.
+#
+# `apply` registers the deployment. The server then plans its next runs; its page shows them under *Upcoming*.
+
+# %%
+registered = await deployment.apply()  # as above
+times = prefect_runs.planned(registered, n=3)
+there = [pd.Timestamp(time).tz_convert("America/New_York") for time in times]
+print("planned, New York:", [f"{time:%H:%M}" for time in there])
+server.at(f"deployments/deployment/{registered}", "the deployment on Prefect's page")
+
+# %% [markdown]
+# Planned is not done: a process has to start the runs. `every_morning.serve(...)` takes the same arguments, registers, and then stays and starts each run. It needs a machine that is
+# awake at six.
+
+# %% [markdown]
+# Here nobody serves. So take the deployment away again, or its runs will pile up as *Late*.
+
+# %%
+client.delete_deployment(registered)
+
+# %% [markdown]
+# ## Make up for two months
+#
+# `every_morning` calls the team's own flow, `ingest` in `firstflight/flow.py`. It lands the months of some days, then publishes the [state](glossary.ipynb#state) of each of
+# these days.
+
+# %%
 from firstflight import flow as flows
 
 print(code_of(flows.may_still_come))
 print(code_of(flows.ingest.fn).split(":\n", 1)[1])
 
 # %% [markdown]
-# It tries again for a `DropError` alone: waiting mends a late file, and never a bug. `end_dead_runs` tells Prefect which earlier runs were killed: a kill tells nobody. Now the real thing, from the real upstream into the
-# team's landing folder: March, and the state as of its last day.
-
-# %%
-from firstflight import operations
-
-first, last = dt.date(2013, 3, 1), dt.date(2013, 3, 31)
-month_of_march = {"usecase": "flights", "start": last, "end": last, "feature_versions": [1]}
-print(flows.ingest(**month_of_march))
-print("landed:", sorted(name for name in drops.read_sums(ws.drops) if "2013-03" in name))
-print("flights in March:", len(operations.landed(case).read("flights", first, last)))
+# Its land step asks `may_still_come` before a retry, by `retry_condition_fn`. So it tries again for a `DropError` alone: waiting mends a late file, and never a bug. `end_dead_runs` does for Prefect what you just did by hand.
 
 # %% [markdown]
-# 28,834 scheduled flights, each once. The 27,902 above were those that flew and arrived; the rest were cancelled or diverted, and are kept because a request can be made for them. Two controls: run it again, which should change nothing, and run it against an upstream that sends
-# every row twice, which should be refused.
+# In February and March nobody ran it. To run a flow for days that are past is a *backfill*. It needs a flow that takes its days as parameters.
+
+# %% [markdown] tags=["task"]
+# Write `backfill`: a list with the parameters of each run, as a dict. One run per month, February first, for all days of the month. `ingest` takes `usecase` (`"flights"`), `start` and `end` (days such as `"2013-01-05"`, both
+# included) and `feature_versions` (`[1]`).
+
+# %% id="03-ex5"
+# BEGIN SOLUTION
+backfill = [
+    {"usecase": "flights", "start": start, "end": end, "feature_versions": [1]}
+    for start, end in (("2013-02-01", "2013-02-28"), ("2013-03-01", "2013-03-31"))
+]
+# END SOLUTION
+# STUB: backfill = ...
 
 # %%
+check("03-ex5")
+
+# %% [markdown]
+# Now the real thing: from the real upstream into the team's own landing folder. It takes about 5 seconds.
+
+# %%
+# about 5 s
+from firstflight import operations, state
+
+for parameters in backfill:
+    print(flows.ingest(**parameters))
+march = dt.date(2013, 3, 1), dt.date(2013, 3, 31)
+landed = operations.landed(usecase.get("flights"))
+print("flights in March:", len(landed.read("flights", *march)))
+
+# %% [markdown]
+# 28,834 scheduled flights, each once. The 27,902 above are those that flew and arrived.
+#
+# Two controls: the same run again should change nothing. And an upstream that sends each row twice should be refused.
+
+# %%
+# about 5 s
+from firstflight.release import folder_digest
+
 before = folder_digest(ws.drops), folder_digest(ws.state)
-print("again:  ", flows.ingest(**month_of_march))
-(upstream / march).write_bytes(doubled)
+print("again:  ", flows.ingest(**backfill[1]))
+upstream.plays("doubled")
+doubled = {"upstream": str(upstream.fetch("2013-03")), "retries": 1, "retry_seconds": 0.1}
 try:
-    flows.ingest(**month_of_march, upstream=str(upstream), retries=1, retry_seconds=0.1)
-except flows.DropError as error:
-    print("doubled:", error)
+    flows.ingest(**backfill[1], **doubled)
+except drops.DropError as error:
+    print("doubled: refused,", str(error).partition(":")[0])
 print("changed:", (folder_digest(ws.drops), folder_digest(ws.state)) != before)
 
 # %% [markdown]
-# The first is quiet, the second is loud, and neither changed a file.
-#
-# ## What you did
-#
-# You saw a second run do more harm than the failure before it, wrote a step that may run twice, and gave a late, a halved and a doubled
-# file to a flow that waits, checks and says why. The ledger's row: disk beside what was there, start (server and import), memory, and what
-# Prefect adds to a run that does nothing.
-
-
-# %% tags=["nbval-ignore-output"]
-# Measurements of this machine: another run prints other figures.
-@flow
-def nothing():
-    land_nothing()
-
-
-@task
-def land_nothing():
-    pass
-
-
-there_anyway = ("pandas", "scikit-learn", "pyarrow", "jupyterlab")
-nothing()
-before = perf_counter()
-nothing()
-ledger.record(
-    "03",
-    "Prefect",
-    prevented="a month twice in the tables, after a script that died halfway",
-    install_mb=ledger.install_mb("prefect", beside=there_anyway),
-    start_s=server.start_seconds + import_seconds,
-    resident_mb=server.memory_mb(),
-    latency_ms=1000 * (perf_counter() - before),
-    glue_lines=ledger.glue_lines("firstflight.flow"),
-)
-ledger.table("03")
+# The first is quiet, the second is loud, and neither changed a file. No request will ask about those mornings again, so you keep the state of the last one and remove the rest.
 
 # %%
+for day in pd.date_range("2013-02-01", "2013-03-30").date:
+    state.state_file("flights", 1, day).unlink(missing_ok=True)
+
+# %% [markdown]
+# ## At work tomorrow
+#
+# Without this course: Prefect, a folder that is the result, and a step that looks there first. In a file, the last line stays and starts a run each day.
+
+# %%
+import tempfile
+from pathlib import Path
+
+folder = Path(tempfile.mkdtemp())
+
+
+@task(retries=2, retry_delay_seconds=[1, 10])  # seconds here; hours for a late file
+def fetch_day(day):
+    if not (folder / day).exists():
+        (folder / day).write_text("rows")  # your download, checked
+
+
+@flow
+def nightly(day: str = ""):  # a day for a backfill; otherwise today
+    fetch_day(day or str(dt.date.today()))
+
+
+nightly("2013-04-01", return_state=True).name
+# nightly.serve("nightly", interval=86_400)
+
+# %% [markdown]
+# When a flow fails for good, a person should hear of it. `phone` stands for a chat's webhook: it takes what is posted to its address.
+
+# %%
+from classroom.phone import Phone
+
+phone = Phone()
+phone
+
+# %% [markdown]
+# Prefect calls each function in a flow's `on_failure=[...]` with the flow, its run and the end state.
+
+# %% [markdown] tags=["task"]
+# Write a function that posts the run's name and the state's message to `phone.url`. Give it to `month_end` with `with_options`, and let the upstream be late. There is no check. `solutions/` has one worked
+# answer.
+
+# %% id="03-further"
+# BEGIN SOLUTION
+import httpx
+
+
+def tell(flow, run, state):
+    httpx.post(phone.url, content=f"{run.name}: {state.message}")
+
+
+upstream.plays("late")
+month_end.with_options(on_failure=[tell])("2013-03", return_state=True)
+print(*phone.messages, sep="\n")
+# END SOLUTION
+# STUB: ...
+
+# %% [markdown]
+# ## What you did
+#
+# You wrote a step that may run twice, and a flow that waits, checks and says why. You killed it, resumed it, scheduled it, and made up for two months.
+
+# %% tags=["nbval-ignore-output"]
+# Measured: sizes and seconds differ between machines.
+from classroom import ledger
+
+ledger.measure("03")
+
+# %%
+from classroom import checklist
+
 checklist("03")
 
 # %% [markdown]
 # ## In practice
 #
-# - **Idempotence is the step's work, not the orchestrator's.** Prefect can also remember that a step was done (`cache_policy`,
-#   `persist_result`). It then remembers the call, not the file: delete the file, and it still says done.
-# - **Write whole or not at all.** `drops.land` checks both files, writes each beside its place and moves it there, and lists them last.
-# - Here you start the flow. At work a schedule does: a small flow `daily` that calls `ingest` for today, and
-#   `daily.serve(cron="0 6 * * *")` on a machine that is awake at six. `on_failure` hooks bring that one sentence to a person.
-# - Prefect writes task runs in the background. Code that asks right after a run must be ready to ask again.
+# - **Idempotence is the step's work, not the orchestrator's.** Prefect can also remember that a step was done (`persist_result`).
+#   It then remembers the call, not the file: delete the file, and it still says done.
+# - **Write whole or not at all.** `drops.land` checks both files, writes each beside its place, moves it there, and lists them last.
+# - A hook runs in the flow's own process, so a killed run calls nobody. Something outside must ask when the flow last succeeded.
 # - Two runs at the same moment: each step writes under the workspace's lock, so the second waits and finds what the first has done.
-#   The lock holds on one machine; for runs on several, Prefect has `concurrency` limits.
+#   For several machines, Prefect has `concurrency` limits.
 #
-# **Next:** the month has landed and its snapshot has a name. Lesson 04 trains on it and gives the model a place where it can be found.
+# **Next:** [lesson 04](04_track_and_register.ipynb) trains on this month, and gives the model a place where it can be found.
 
 # %%
+from classroom import end, leaves
+
 leaves("March landed by the flow, its state")
 end("03")

@@ -62,6 +62,38 @@ def calibration_of_two_models(label: Any, predictions: Mapping[str, Any]) -> Non
 # Lesson 03
 
 
+def attempts_of_a_run(states: Mapping[str, Any]) -> None:
+    """Show when each task of a run worked, failed, waited and ended.
+
+    Parameters
+    ----------
+    states : mapping of str to list of State
+        The states that each task run went through, oldest first, by the run's name.
+    """
+    zero = min(through[0].timestamp for through in states.values())
+    figure, axes = _plot().subplots(figsize=(8, 2.8))
+    for row, through in enumerate(states.values()):
+        seconds = [(state.timestamp - zero).total_seconds() for state in through]
+        for state, start, stop in zip(through, seconds, seconds[1:], strict=False):
+            if state.name == "AwaitingRetry":
+                axes.barh(row, stop - start, left=start, height=0.3, color="#f2c48d")
+                axes.plot(start, row, "x", color=RED, markersize=9, markeredgewidth=2)
+            elif state.name in ("Running", "Retrying"):
+                axes.barh(row, max(stop - start, 0.02), left=start, height=0.55, color=BLUE)
+        axes.plot(seconds[-1], row, "o", color=GREEN, markersize=8)
+    axes.set_yticks(range(len(states)), list(states))
+    axes.invert_yaxis()
+    axes.set(xlabel="seconds since the run began (x: failed, light: waiting, dot: done)")
+    axes.set_ylabel("task")
+    axes.set_title("Three attempts fail, the fourth lands March, and only then it goes on")
+    show(
+        figure,
+        "Timeline of the four tasks of one run. January and February land at once. March fails "
+        "three times, marked by crosses, and waits after each; the fourth attempt lands it. The "
+        "snapshot starts only after that.",
+    )
+
+
 # Lesson 04
 
 
