@@ -112,6 +112,32 @@ def daily_calibration(daily: Any, constant: float) -> None:
 # Lesson 02
 
 
+def one_model_four_feature_codes(loss: Any, constant: float) -> None:
+    """Show what one model's log loss becomes when another code makes its features.
+
+    Parameters
+    ----------
+    loss : Series of float
+        By feature code; the first is the one of training.
+    constant : float
+        The log loss of a constant, for comparison.
+    """
+    figure, axes = _plot().subplots(figsize=(8, 2.6))
+    colours = [RED] * (len(loss) - 1) + [BLUE]
+    axes.barh(loss.index[::-1], loss[::-1], color=colours)
+    axes.axvline(constant, color="#333333", linestyle="--", label=f"a constant ({constant:.3f})")
+    axes.set_title("One model, one fortnight: the second feature code decides")
+    axes.set_xlabel("log loss on 18 to 31 March (lower is better)")
+    axes.set_ylabel("features as served")
+    axes.grid(axis="y", visible=False)
+    axes.legend()
+    bars = ", ".join(f"{name} {value:.2f}" for name, value in loss.items())
+    show(
+        figure,
+        f"Log loss of one model with {len(loss)} feature codes: {bars}; a constant {constant:.2f}.",
+    )
+
+
 # Lesson 03
 
 
