@@ -7,7 +7,7 @@
 # *What you'll do*: in part one, give the rows a name that depends on nothing but their content, and bring an old model back by that name. In
 # part two, write a feature once, so that training and serving agree, and a test that proves it.
 #
-# *What you need*: two times 20 minutes, half a GB of memory, lessons 00 and 01.
+# *What you need*: two times 30 minutes, half a GB of memory, lessons 00 and 01.
 
 # %%
 from classroom import begin, show_map
@@ -64,9 +64,9 @@ guess("02-guess1", "largest move of one answer, February sent twice", 0.02)
 march = prepare(mar, weather)
 asked = march[march["date"] == "2013-03-31"]
 rows, answers = {}, {}
-for state, deliveries in folder.items():
+for name, deliveries in folder.items():
     table = prepare(pd.concat(deliveries), weather)
-    rows[state], answers[state] = len(table), fit(table).predict_proba(asked)[:, 1]
+    rows[name], answers[name] = len(table), fit(table).predict_proba(asked)[:, 1]
 
 # %%
 from classroom import came
@@ -108,7 +108,7 @@ def digest(content):
 check("02-ex1")
 
 # %% [markdown]
-# Upstream sends a list of such names with its files, `SHA256SUMS`. Does it promise what has come?
+# Upstream sends a list of such names with its files, `SHA256SUMS`. Is what came what was promised?
 
 # %%
 lines = (DATA / "SHA256SUMS").read_text().splitlines()
@@ -407,7 +407,7 @@ p = model.predict_proba(test.fillna({"pressure": 0}))[:, 1]
 print(f"said for them: {p[missing].mean():.3f} late; came: {test['late'][missing].mean():.3f}")
 
 # %% [markdown]
-# Pressure lies near 1000, so 0 is far from all that the model has seen: it is certain, and wrong in half of the cases. The service is up, each
+# Pressure lies near 1000, so 0 is far from all that the model has seen: it is certain, and wrong for more than half of these flights. The service is up, each
 # answer is a probability, and no log has a line. **If a feature is written twice, one of the two is wrong, and you do not know which.**
 #
 # ## A feature with a memory
@@ -625,10 +625,10 @@ came("02-guess7", stay)
 # So the features use everything up to the last minute that they may, and nothing after it. One small thing this does not spoil: a flight of
 # the evening before that lands late at night. *In practice*, below, comes back to it.
 #
-# > **What a feature store would do here.** A product such as **Feast** keeps the table of rates with their times. For training it joins, for each
-# > request, the newest value that was known then. For serving, `materialize` copies the newest values to a fast store, and a value that is too old is
-# > missing, as here. You still write the rates yourself, and the test. Seven days of rates for 3 airports and 16 airlines fit into a
-# > file per day; with a thousand features of twenty teams you will want the product.
+# > **What a feature store would do here.** A product such as **Feast** keeps the table of rates with their times. For training it joins to each
+# > request the newest value that was known then, if it is not older than you allow. For serving, `materialize` copies the newest values to a fast
+# > store. You still write the rates yourself, and the test. The rates of 3 airports and 16 airlines fit into one small file per day; with a
+# > thousand features of twenty teams you will want the product.
 #
 # ## At work tomorrow
 #
@@ -647,8 +647,8 @@ asked = pd.DataFrame({"asked_at": pd.to_datetime(["2013-02-13 23:00", "2013-02-1
 pd.merge_asof(asked, rates, left_on="asked_at", right_on="known_at")
 
 # %% [markdown] tags=["task"]
-# The published state holds the rates of the airlines, too: `published.values["carrier_late_7d"]`. Compute them for all sixteen on 14 February, compare,
-# and find out by which rule small airlines might be missing: `code_of(trailing_late_rate)` from `firstflight.usecases.flights` shows it. There is no check.
+# The published state holds the rates of the airlines, too: `published.values["carrier_late_7d"]`. Compute them for all airlines on 14 February, compare,
+# and find out by which rule a small airline may be missing: `code_of(trailing_late_rate)` from `firstflight.usecases.flights` shows it. There is no check.
 
 # %% id="02-further"
 # BEGIN SOLUTION

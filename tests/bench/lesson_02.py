@@ -362,6 +362,7 @@ BENCH = {
             ),
             (
                 rate(
+                    "from firstflight import state",
                     "store = state.Store('flights', 1, 0)",
                     "return store.at(day.date())[1]['origin_late_7d'][origin]",
                 ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -124,11 +125,9 @@ def _another_correction(given: Given) -> Any:
     hint="snapshot.load(digest).training_rows(case) gives features, labels and requests.",
 )
 def train_again(train_again: Any, given: Given) -> bool | str:
-    noted = given.noted
     with _another_snapshot(given) as other:
-        for digest in (noted, other.digest):
-            snapshot = other if digest == other.digest else given.first
-            said = _learned_otherwise(train_again(digest, _Recorder()), snapshot)
+        for digest in (other, given.noted):  # the small one first: most mistakes end there
+            said = _learned_otherwise(train_again(digest, _Recorder()), digest)
             if said:
                 return said
     return True
@@ -150,11 +149,16 @@ class _Recorder:
         return self
 
 
-def _learned_otherwise(answer: Any, snapshot: Any) -> str:
+@functools.lru_cache(maxsize=2)
+def _training_rows(digest: str) -> tuple[Any, Any, Any]:
+    from firstflight import snapshot, usecase
+
+    return snapshot.load(digest).training_rows(usecase.get("flights"))
+
+
+def _learned_otherwise(answer: Any, digest: str) -> str:
     """Return what is wrong with what an estimator was fitted on, or ""."""
     import numpy as np
-
-    from firstflight import usecase
 
     if answer is None:
         return "It returns nothing: return the fitted estimator."
@@ -162,7 +166,7 @@ def _learned_otherwise(answer: Any, snapshot: Any) -> str:
         return f"It returns a {type(answer).__name__}, and not the estimator that it was given."
     if answer.rows is None:
         return "The estimator is not fitted yet."
-    features, label, requests = snapshot.training_rows(usecase.get("flights"))
+    features, label, requests = _training_rows(digest)
     got, got_label = answer.rows
     if got_label is None:
         return "It is fitted without labels: fit(features, label)."
@@ -172,7 +176,7 @@ def _learned_otherwise(answer: Any, snapshot: Any) -> str:
         return "Features and labels do not belong together: training_rows gives both, aligned."
     if len(got) != len(label):
         return (
-            f"For the snapshot {snapshot.digest} it learns from {len(got)} rows, and it has "
+            f"For the snapshot {digest} it learns from {len(got)} rows, and it has "
             f"{len(label)} with a label: restore the one that `digest` names."
         )
     if got.shape[1] != features.shape[1] or list(got) != list(features):
@@ -187,17 +191,22 @@ def _learned_otherwise(answer: Any, snapshot: Any) -> str:
 
 
 @contextlib.contextmanager
-def _another_snapshot(given: Given) -> Iterator[Any]:
-    """Take a snapshot of one week, and leave nothing of it behind."""
+def _another_snapshot(given: Given) -> Iterator[str]:
+    """Have a snapshot of one week, and leave nothing of it among the others; yield its name."""
     from firstflight import drops, snapshot, usecase
 
     case = usecase.get("flights")
-    known = drops.Drops(given.ws.drops, case.sources, dt.date(2013, 4, 1))
-    taken = snapshot.take(case, known, dt.date(2013, 1, 9), dt.date(2013, 1, 14), 1)
+    aside = given.ws.root / "scratch" / "another snapshot"
+    if not aside.exists():
+        known = drops.Drops(given.ws.drops, case.sources, dt.date(2013, 4, 1))
+        taken = snapshot.take(case, known, dt.date(2013, 1, 9), dt.date(2013, 1, 14), 1)
+        shutil.move(snapshot.folder(taken.digest), aside / taken.digest)
+    (digest,) = (path.name for path in aside.iterdir())
+    shutil.copytree(aside / digest, snapshot.folder(digest), dirs_exist_ok=True)
     try:
-        yield taken
+        yield digest
     finally:
-        shutil.rmtree(snapshot.folder(taken.digest), ignore_errors=True)
+        shutil.rmtree(snapshot.folder(digest), ignore_errors=True)
 
 
 def _flown(shares: dict[str, list[tuple[int, int]]], first: str) -> Any:
