@@ -104,7 +104,7 @@ def equal_models_looked_at_daily(series: Any, rules: Any) -> None:
     axes.plot(days, -np.array(single), color=GOLD, linewidth=2.5, label="limit of one look")
     axes.plot(days, -np.array(all_looks), color=BLUE, linewidth=2.5, label="limit of daily looks")
     axes.set_ylim(-7, 7)
-    axes.set_title("Equal models cross the limit of one look, sooner or later")
+    axes.set_title(f"{crossed.sum()} of 60 equal models cross the limit of one look")
     axes.set_xlabel("day of the stage")
     axes.set_ylabel("candidate minus live, in standard errors")
     axes.legend(loc="upper right")
@@ -150,8 +150,8 @@ def rollout_day_by_day(looks: Any) -> None:
     show(
         figure,
         "Interval of version 2 minus version 1 by day. Shadow: very wide around zero on 16 July, "
-        "narrowing to wholly below zero on 28 July. Canary: it begins wide again, and is wholly "
-        "below the margin of 0.01 on 14 August.",
+        "narrowing to wholly below zero on 28 July. Canary: it is not decided before it is wholly "
+        "below the margin of 0.01, on 14 August.",
     )
 
 
