@@ -68,7 +68,7 @@ def _mistyped(given: Given, word: str, version: bool) -> str:
         return f"There is no option {unknown[0]}: `firstflight {word} --help` lists them."
     if line.reason is None:
         return 'The history asks why: --reason "..." is missing.'
-    if len(line.versions) > version and not (version and line.versions[0].isalpha()):
+    if len(line.versions) > version:
         return "There is a word too many: a reason of several words stands in quotation marks."
     if version and not line.versions:
         return f"Which version? Its number stands behind {word}."
