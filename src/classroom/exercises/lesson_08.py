@@ -64,6 +64,8 @@ def _mistyped(given: Given, word: str, version: bool) -> str:
         line, unknown = parser.parse_known_args(found)
     except _WrongLineError as error:
         return f"The shell cannot read it ({error}): each option takes one value."
+    if "--help" in unknown:
+        return "That shows how it is typed. Now type it with your own values."
     if unknown:
         return f"There is no option {unknown[0]}: `firstflight {word} --help` lists them."
     if line.reason is None:
@@ -323,9 +325,14 @@ def peeked(peeked: Any) -> bool | str:
     key="usecases.flights.rollout.canary_share",
 )
 def canary_share(share: Any) -> bool | str:
+    from firstflight import history
+
     if is_bool(share) or not isinstance(share, Real):
         return "A number, without quotes and brackets: such as 0.1."
     value = float(share)
+    now = history.serving("flights")
+    if now.mode == "canary" and not same(value, now.share):
+        return f"The canary is under way with {now.share:g}: to decide anew, begin the lesson anew."
     if any(same(value, allowed) for allowed in SHARES):
         return True
     if value > 1:
