@@ -62,8 +62,6 @@ def typed(word, version, reason):
             (f"!true; firstflight {word}", "firstflight comes first"),
             (f"!firstflight {word}{number} --by model_owner", "--reason"),
             (f"!firstflight {word}{number} --by model_owner --reason '{reason}", "quotation"),
-            (f"!firstflight {word} --help", "shows how it is typed"),
-            (f"!firstflight {word}{number} --who model_owner --reason '{reason}'", "no option"),
         ),
         right=(f"!{line}",),
     )
@@ -73,6 +71,8 @@ BENCH = {
     "08-type1": Answers(
         wrong=(
             *typed("shadow", "2", "v1 is worse").wrong,
+            ("!firstflight shadow --help", "shows how it is typed"),
+            ("!firstflight shadow 2 --who model_owner --reason 'v1 is worse'", "no option"),
             ("!firstflight shadow 2 --reason 'v1 is worse'", "--by"),
             ("!firstflight shadow 2 --by on_call --reason 'v1 is worse'", "on_call may not"),
             ("!firstflight shadow --by model_owner --reason v1 is worse", "quotation marks"),
