@@ -8,6 +8,7 @@ never judges the reference answer in the learner's place.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import html
 import inspect
@@ -17,7 +18,7 @@ import numbers
 import re
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -223,11 +224,16 @@ def _changing_nothing(one: Exercise, ns: dict[str, Any]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _aside(
-    one: Exercise, ns: dict[str, Any], text: str, other: Mapping[str, Any]
+    one: Exercise,
+    ns: dict[str, Any],
+    text: str,
+    other: Mapping[str, Any],
+    given: Set[str] = frozenset(),
 ) -> Iterator[dict[str, Any]]:
     """Run a cell's text in the notebook on copies and on other inputs, and undo all of it.
 
     In the notebook's own variables: the functions of its other cells must see the other inputs.
+    Those of them that are `given` in the cell itself are set after each statement that binds them.
     """
     before, watch = dict(ns), _watch_of(ns)
     try:
@@ -238,7 +244,7 @@ def _aside(
             {name: exercises.copied(ns[name]) for name in read if exercises.is_data(ns[name])}
         )
         ns.update(exercises.copied(dict(other)))
-        yield _ran(text, ns)
+        yield _ran(text, ns, {name: other[name] for name in given})
     finally:
         for name in ns.keys() - before.keys():
             del ns[name]
@@ -262,10 +268,17 @@ def _varied(one: Exercise, ns: dict[str, Any], source: str, folder: Path) -> boo
     other = dict(one.vary(Given(ns)))
     what = ", ".join(sorted(other))
     mine = {name: ns[name] for name in one.names}
-    with _aside(one, ns, exercises.reference_answer(one.id, folder), other) as beside:
+    reference = exercises.reference_answer(one.id, folder)
+    given = cells.names(reference).bound & other.keys()
+    with _aside(one, ns, reference, {}) as beside:
+        asked = {name: beside[name] for name in given}
+    for name in sorted(given):
+        if not same(ns.get(name), asked[name]):
+            return f"{name} is one of the inputs, and is not what the lesson gave: set it back."
+    with _aside(one, ns, reference, other, given) as beside:
         wanted = {name: beside[name] for name in one.names}
     try:
-        with _aside(one, ns, source, other) as beside:
+        with _aside(one, ns, source, other, given) as beside:
             got = {name: beside.get(name, ...) for name in one.names}
     except (Exception, SystemExit) as error:
         return f"On other inputs ({what}) your cell raises {cells.sentence(error)}"
@@ -441,9 +454,16 @@ def _notebook_variables() -> dict[str, Any]:
     return ip.user_ns if ip is not None else sys._getframe(2).f_globals
 
 
-def _ran(text: str, ns: dict[str, Any]) -> dict[str, Any]:
-    """Run a cell's text, commands and all, in these variables, and return them."""
-    exec(compile(cells.python(text), "<an answer>", "exec"), ns)
+def _ran(text: str, ns: dict[str, Any], held: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Run a cell's text, commands and all, in these variables, and return them.
+
+    What is `held` has its value again after each statement that binds it.
+    """
+    tree = ast.parse(cells.python(text))
+    parts = [[statement] for statement in tree.body] if held else [tree.body]
+    for part in parts:
+        exec(compile(ast.Module(part, []), "<an answer>", "exec"), ns)
+        ns.update(exercises.copied(dict(held or {})))
     return ns
 
 
