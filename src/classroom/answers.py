@@ -78,7 +78,7 @@ class Watch:
         self._built_on: set[str] = set()  # exercises whose reference answer a later cell took up
         self._found: dict[str, Any] = {}  # what lay under an answer's names before the first one
         self._running: list[_Before] = []
-        self._given: set[str] | None = None
+        self._given: dict[str, str] | None = None
 
     def start(self) -> None:
         """Begin to watch."""
@@ -194,9 +194,12 @@ class Watch:
             return list(dict.fromkeys(found)), True
         if self._given is None:
             self._given = _given(self.lesson)
-        if text.strip() in self._given:
+        if text.strip() in self._given.values():
             return [], False
-        return [one for one in known.values() if names.bound & set(one.names)], False
+        bound = names.bound  # less what a changed cell of the lesson binds anyway
+        if cell_id is not None and cell_id in self._given:
+            bound = bound - cells.names(self._given[cell_id]).bound
+        return [one for one in known.values() if bound & set(one.names)], False
 
     def _goes_on_from(self, one: Exercise, names: Names) -> bool:
         """Tell whether a cell works on with an answer that was given elsewhere."""
@@ -284,15 +287,15 @@ def _reference(id: str) -> str:
         return ""
 
 
-def _given(lesson: str) -> set[str]:
-    """Return the texts of a lesson's cells that are not answers."""
-    found = set()
+def _given(lesson: str) -> dict[str, str]:
+    """Return the texts of a lesson's cells that are not answers, by the ids of the cells."""
+    found = {}
     folder = exercises.solutions()
     for place in (folder, folder.with_name("notebooks")):
         for path in place.glob(f"{lesson}_*.ipynb"):
             for cell in json.loads(path.read_text())["cells"]:
                 if not ACT.fullmatch(cell.get("id", "")):
-                    found.add("".join(cell["source"]).strip())
+                    found[cell.get("id", "")] = "".join(cell["source"]).strip()
     return found
 
 

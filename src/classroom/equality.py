@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import numbers
+import re
 from collections import deque
 from collections.abc import (
     Callable,
@@ -187,7 +188,8 @@ def _day(value: Any) -> Any:
 
     try:
         if isinstance(value, str):
-            return pd.Timestamp(dt.date.fromisoformat(value)) if len(value) == 10 else None
+            written_so = re.fullmatch(r"\d{4}-\d\d-\d\d", value)
+            return pd.Timestamp(dt.date.fromisoformat(value)) if written_so else None
         if isinstance(value, dt.date) or type(value).__name__ == "datetime64":
             stamp = pd.Timestamp(value)
             return None if stamp is pd.NaT else stamp

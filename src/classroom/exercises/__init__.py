@@ -350,6 +350,8 @@ def put_back(variables: dict[str, Any], name: str, good: Any) -> None:
             held.update(good)
         elif type(held).__module__ == "numpy":
             held[...] = good
+        elif hasattr(held, "_update_inplace"):
+            held._update_inplace(copied(good))  # as pandas' own methods with inplace=True do
         elif _has_fields(held):
             vars(held).clear()
             vars(held).update(vars(good))
