@@ -36,7 +36,7 @@ NOT_STATE = {
 }
 TEXTS, LONG, PACKED = {".log", ".html", ".jsonl", ".csv"}, 100_000, ".packed"  # bytes, suffix
 SQLITE = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, the first 16 bytes
-PATIENCE = 20.0  # seconds in which whoever has a database open may end a change
+PATIENCE = 20.0  # seconds in which a command, or whoever has a database open, may end a change
 BESIDE = ("-wal", "-shm", "-journal")  # of a database; what they hold is in its copy
 # In its header: versions of the file format, change counter, and for which one the size holds.
 COUNTERS = ((18, 20), (24, 28), (40, 44), (92, 100))
@@ -84,7 +84,7 @@ def save(ws: Workspace, number: str) -> None:
     target = place(ws, number)
     others = [place(ws, n) for n in kept(ws)]
     with (
-        locks.writing(f"checkpoint of lesson {number}", root=ws.root),
+        locks.writing(f"checkpoint of lesson {number}", PATIENCE, ws.root),
         files.scratch(target) as new,
     ):
         for path in _state(ws.root):
@@ -146,7 +146,7 @@ def restore(ws: Workspace, number: str | None) -> list[str]:
             f"The end of lesson {number} is not kept in {ws.root}: run `course start "
             f"{int(number or 0) + 1:02}` in a terminal."
         )
-    with locks.writing("putting a lesson's state back", root=ws.root):
+    with locks.writing("putting a lesson's state back", PATIENCE, ws.root):
         workspaces.note(ws, UNDONE, {"lesson": number})
         wanted = {_name(p, source): p for p in _state(source)} if source is not None else {}
         try:

@@ -40,6 +40,7 @@ def guess(id: str, about: str, value: Any = ...) -> None:
             return
         present(f"{id}: left open. It is more fun with a guess: {about}?", "note")
     else:
+        journal.guessed(id, about, plain(value))
         present(f"{id}: you expect {said(plain(value))} ({about}).", "note")
 
 

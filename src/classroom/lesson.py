@@ -234,7 +234,8 @@ def today(day: dt.date | str) -> dt.date:
     """
     require_open()
     try:
-        day = day.date() if isinstance(day, dt.datetime) else dt.date.fromisoformat(str(day))
+        written = str(day)[:10] if isinstance(day, dt.datetime) else str(day)
+        day = dt.date.fromisoformat(written)
     except ValueError:
         raise CourseError(
             f'{day!r} is no day, so the clock stays as it is: write it like "2013-04-01".'

@@ -74,6 +74,6 @@ def notebook(shell, no_exercises, ws, tmp_path, monkeypatch, capsys):
     folder.mkdir()
     monkeypatch.setenv("FIRSTFLIGHT_SOLUTIONS", str(folder))
     monkeypatch.setattr(answers, "_watch", None)
-    answers.watch("99")
+    watch = answers.watch("99")
     yield Notebook(shell, capsys, folder)
-    answers.watching().stop()
+    watch.stop()

@@ -202,7 +202,7 @@ def test_what_an_answer_adds_is_its_own_and_what_was_there_is_not(rows):
 
 
 def test_a_helper_that_is_mended_counts(notebook):
-    exercise("99-ex1", "late", hint="h")(lambda late: late(15) and not late(14) or "From 15 on.")
+    exercise("99-ex1", "late", hint="h")(lambda late: (late(15) and not late(14)) or "From 15 on.")
     notebook.solve("99-ex1", "late = lambda m: m >= 15")
     helper = "limit = {}\ndef far(m):\n    return m >= limit\ndef late(m):\n    return far(m)"
     assert "From 15 on" in notebook.tried(helper.format(10))

@@ -246,7 +246,8 @@ def test_a_full_disk_leaves_the_older_checkpoint(ws, monkeypatch):
     assert content(ws) == before and not checkpoints.unfinished(ws)
 
 
-def test_a_command_at_work_is_told_and_nothing_changes(ws):
+def test_a_command_at_work_is_told_and_nothing_changes(ws, monkeypatch):
+    monkeypatch.setattr(checkpoints, "PATIENCE", 0.3)
     checkpoints.save(ws, "00")
     spoil(ws)
     before = content(ws)

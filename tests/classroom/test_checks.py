@@ -226,7 +226,7 @@ def test_an_exercise_without_answer_is_the_courses_fault(run, solutions):
 
 @pytest.mark.parametrize("id", ["99-ex2", "nonsense", "a.b-ex1", "99-", ""])
 def test_an_exercise_that_nobody_asks_is_a_sentence(no_exercises, id):
-    with pytest.raises(CheckError, match="There is no exercise .*the box above"):
+    with pytest.raises(CheckError, match=r"There is no exercise .*the box above"):
         check(id, namespace={})
 
 
