@@ -83,6 +83,7 @@ def save(ws: Workspace, number: str) -> None:
     """
     target = place(ws, number)
     others = [place(ws, n) for n in kept(ws)]
+    target.parent.mkdir(parents=True, exist_ok=True)
     with (
         locks.writing(f"checkpoint of lesson {number}", PATIENCE, ws.root),
         files.scratch(target) as new,
@@ -91,7 +92,6 @@ def save(ws: Workspace, number: str) -> None:
             with contextlib.suppress(FileNotFoundError):  # a server's, gone since it was listed
                 _keep(path, path.relative_to(ws.root), new, others)
         (new / MADE).write_text(json.dumps({"lesson": number}) + "\n")
-        target.parent.mkdir(exist_ok=True)
         if target.exists():
             target.replace(new.with_name("older"))  # goes with the scratch folder
         new.replace(target)

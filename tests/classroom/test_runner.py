@@ -21,7 +21,7 @@ from classroom import begin, check, end, leaves
 from classroom.exercises import exercise
 
 ws = begin("00")
-exercise("00-ex9", "late", hint="Ask the DOT.")(lambda late: late == 15)
+exercise("00-ex9", "late", hint="Ask the DOT.")(lambda late: late == 15);
 
 # %% id="00-ex9"
 # BEGIN SOLUTION
