@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+from asyncio import CancelledError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -275,7 +276,7 @@ _OF_PYTHON = (
 def _how_it_failed(error: BaseException | None) -> str:
     if error is None:
         return ""
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, CancelledError)):
         return "Your answer's cell was stopped before its end: run it again."
     return f"Your answer's cell raised {cells.sentence(error)}"
 

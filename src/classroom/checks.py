@@ -9,6 +9,7 @@ never judges the reference answer in the learner's place.
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import html
 import inspect
@@ -19,6 +20,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -462,7 +464,11 @@ def _ran(text: str, ns: dict[str, Any], held: Mapping[str, Any] | None = None) -
     tree = ast.parse(cells.python(text))
     parts = [[statement] for statement in tree.body] if held else [tree.body]
     for part in parts:
-        exec(compile(ast.Module(part, []), "<an answer>", "exec"), ns)
+        code = compile(ast.Module(part, []), "<an answer>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        waits = eval(code, ns)  # a cell may `await`
+        if waits is not None:
+            with ThreadPoolExecutor(1) as beside:  # the kernel's own loop is running
+                beside.submit(asyncio.run, waits).result()
         ns.update(exercises.copied(dict(held or {})))
     return ns
 
