@@ -127,7 +127,7 @@ def _try(one: exercises.Exercise, source: str, wanted: str) -> Tried:
     if watch is None:
         raise CheckError("The bench of answers needs a notebook whose lesson has begun.")
     shell = watch.shell
-    with _as_it_was(shell.user_ns, watch, one), _silent():
+    with _silent(), watch.nothing_noted(), _as_it_was(shell.user_ns, one):
         # The last statement shows nothing, or its value would be in the lesson's own output.
         shell.run_cell(f"{answers.first_line(one.id)}\n{source}\npass")
         verdict = checks.judged(one, shell.user_ns)
@@ -135,17 +135,16 @@ def _try(one: exercises.Exercise, source: str, wanted: str) -> Tried:
 
 
 @contextlib.contextmanager
-def _as_it_was(ns: dict[str, Any], watch: answers.Watch, one: exercises.Exercise) -> Iterator[None]:
-    before, attempts = dict(ns), dict(watch.attempts)
+def _as_it_was(ns: dict[str, Any], one: exercises.Exercise) -> Iterator[None]:
+    before = dict(ns)
     for name in one.names:
         ns.pop(name, None)
     try:
         yield
     finally:
-        ns.clear()
+        for name in ns.keys() - before.keys():
+            del ns[name]
         ns.update(before)
-        watch.attempts.clear()
-        watch.attempts.update(attempts)
 
 
 @contextlib.contextmanager
@@ -153,14 +152,25 @@ def _silent() -> Iterator[None]:
     from IPython import get_ipython
 
     shell = get_ipython()
-    before = shell.display_pub.publish, shell.showtraceback
-    shell.display_pub.publish = lambda *args, **kwargs: None
-    shell.showtraceback = lambda *args, **kwargs: None
+    with (
+        _put_aside(shell.display_pub, "publish"),
+        _put_aside(shell, "showtraceback"),
+        _put_aside(shell, "_showtraceback"),  # of errors that are one sentence
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _put_aside(owner: Any, name: str) -> Iterator[None]:
+    """Let a method do nothing for a while."""
+    before = getattr(owner, name)
+    setattr(owner, name, lambda *args, **kwargs: None)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
+        yield
     finally:
-        shell.display_pub.publish, shell.showtraceback = before
+        setattr(owner, name, before)
 
 
 def results(root: Path) -> list[Tried]:

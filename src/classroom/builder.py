@@ -113,6 +113,11 @@ def build(path: Path, solved: bool) -> NotebookNode:
             continue
         text = variant(cell.source, solved) if cell.cell_type == "code" else cell.source
         if kind_of(cell_id) not in ("", "guess"):
+            if text.lstrip().startswith("%%"):
+                raise SourceError(
+                    f"lessons/{path.name} has an answer, {cell_id}, that begins with a cell magic: "
+                    "the first line is the answer's own, so do without it."
+                )
             text = f"{first_line(cell_id)}\n{text}"
         if TASK in metadata.get("tags", []):
             text = _box(path, text, next_ids.get(cell_id, ""))
@@ -204,9 +209,12 @@ def _glossary(text: str) -> NotebookNode:
 
 def orphans(root: Path = PROJECT) -> list[Path]:
     """Return notebooks that have no source any more."""
-    stems = {path.stem for path in sources(root)} | {Path(GLOSSARY).stem}
+    stems = {path.stem for path in sources(root)}
     found = [path for folder in FOLDERS for path in sorted((root / folder).glob("*.ipynb"))]
-    return [path for path in found if path.stem not in stems]
+    glossary = (
+        root / "notebooks" / "glossary.ipynb" if (root / "lessons" / GLOSSARY).exists() else None
+    )
+    return [path for path in found if path.stem not in stems and path != glossary]
 
 
 def write(root: Path = PROJECT) -> list[Path]:

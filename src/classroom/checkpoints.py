@@ -8,11 +8,13 @@ go through SQLite's own backup.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -34,7 +36,10 @@ NOT_STATE = {
 }
 TEXTS, LONG, PACKED = {".log", ".html", ".jsonl", ".csv"}, 100_000, ".packed"  # bytes, suffix
 SQLITE = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, the first 16 bytes
+PATIENCE = 20.0  # seconds in which a command, or whoever has a database open, may end a change
 BESIDE = ("-wal", "-shm", "-journal")  # of a database; what they hold is in its copy
+# In its header: versions of the file format, change counter, and for which one the size holds.
+COUNTERS = ((18, 20), (24, 28), (40, 44), (92, 100))
 
 
 def place(ws: Workspace, number: str) -> Path:
@@ -55,7 +60,7 @@ def kept(ws: Workspace) -> list[str]:
     list of str
         Two digits each.
     """
-    found = (ws.root / FOLDER).glob(f"*/{MADE}")
+    found = (ws.root / FOLDER).glob(f"[0-9][0-9]/{MADE}")
     return sorted(path.parent.name for path in found)
 
 
@@ -78,30 +83,37 @@ def save(ws: Workspace, number: str) -> None:
     """
     target = place(ws, number)
     others = [place(ws, n) for n in kept(ws)]
+    target.parent.mkdir(parents=True, exist_ok=True)
     with (
-        locks.writing(f"checkpoint of lesson {number}", root=ws.root),
+        locks.writing(f"checkpoint of lesson {number}", PATIENCE, ws.root),
         files.scratch(target) as new,
     ):
         for path in _state(ws.root):
-            name = path.relative_to(ws.root)
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            stored = _stored(path, name)
-            if _is_database(path):
-                _copy_database(path, new / name)
-                continue
-            same = next((o / stored for o in others if _alike(path, o / stored)), None)
-            if same is None:
-                _store(path, new / stored)
-            else:
-                _link(same, new / stored)
+            with contextlib.suppress(FileNotFoundError):  # a server's, gone since it was listed
+                _keep(path, path.relative_to(ws.root), new, others)
         (new / MADE).write_text(json.dumps({"lesson": number, "root": str(ws.root)}) + "\n")
         if target.exists():
-            shutil.rmtree(target)
-        target.parent.mkdir(exist_ok=True)
+            target.replace(new.with_name("older"))  # goes with the scratch folder
         new.replace(target)
 
 
-def restore(ws: Workspace, number: str | None) -> int:
+def _keep(path: Path, name: Path, new: Path, others: list[Path]) -> None:
+    """Put one file of the workspace into a new checkpoint."""
+    (new / name).parent.mkdir(parents=True, exist_ok=True)
+    if _is_database(path):
+        _copy_database(path, new / name)
+        with closing(sqlite3.connect(new / name)) as database:
+            database.execute("PRAGMA journal_mode=DELETE")  # one file, and none beside it
+        return
+    stored = _stored(path, name)
+    same = next((o / stored for o in others if _alike(path, o / stored)), None)
+    if same is None:
+        _store(path, new / stored)
+    else:
+        _link(same, new / stored)
+
+
+def restore(ws: Workspace, number: str | None) -> list[str]:
     """Put the workspace's state back to the end of a lesson.
 
     A restoration that is killed is done again by the next call: until then the workspace says so.
@@ -115,8 +127,9 @@ def restore(ws: Workspace, number: str | None) -> int:
 
     Returns
     -------
-    int
-        How many files were put back or taken away; 0 where the state was that already.
+    list of str
+        The files that were put back or taken away, by their names in the workspace, sorted; empty
+        where the state was that already.
 
     Raises
     ------
@@ -124,6 +137,8 @@ def restore(ws: Workspace, number: str | None) -> int:
         If no such checkpoint is kept. Nothing is changed then.
     BusyError
         If a command keeps changing the workspace.
+    StorageError
+        If the disk does not take it. The workspace is a half then, and the next call begins anew.
     """
     source = None if number is None else place(ws, number)
     if source is not None and not (source / MADE).exists():
@@ -131,19 +146,30 @@ def restore(ws: Workspace, number: str | None) -> int:
             f"The end of lesson {number} is not kept in {ws.root}: run `course start "
             f"{int(number or 0) + 1:02}` in a terminal."
         )
-    with locks.writing("putting a lesson's state back", root=ws.root):
+    with locks.writing("putting a lesson's state back", PATIENCE, ws.root):
         workspaces.note(ws, UNDONE, {"lesson": number})
         wanted = {_name(p, source): p for p in _state(source)} if source is not None else {}
-        changed = 0
-        for path in _state(ws.root):
-            if path.relative_to(ws.root) not in wanted:
-                path.unlink()
-                changed += 1
-        for name, path in wanted.items():
-            changed += _put_back(path, ws.root / name)
-        _remove_empty_folders(ws.root, {str(name.parent) for name in wanted})
+        try:
+            changed = _make_it(ws.root, wanted)
+        except OSError as error:
+            raise files.not_written(Path(error.filename or ws.root), error) from None
         _settle(ws, source)
         (ws.root / UNDONE).unlink()
+    return sorted(changed)
+
+
+def _make_it(root: Path, wanted: dict[Path, Path]) -> list[str]:
+    """Give the workspace exactly these files, by their names; return the names that changed."""
+    changed = []
+    for path in _state(root):
+        name = path.relative_to(root)
+        if name not in wanted:
+            _remove(path)
+            changed.append(name.as_posix())
+    _remove_empty_folders(root)
+    for name, path in wanted.items():
+        if _put_back(path, root / name):
+            changed.append(name.as_posix())
     return changed
 
 
@@ -158,6 +184,12 @@ def _settle(ws: Workspace, source: Path | None) -> None:
 def unfinished(ws: Workspace) -> bool:
     """Tell whether a restoration was killed, so that the state is a half."""
     return (ws.root / UNDONE).exists()
+
+
+def holds_records(ws: Workspace) -> bool:
+    """Tell whether a workspace holds work: more than its clock and the tools' databases."""
+    plain = {ws.clock_file, ws.database, ws.prefect_database}
+    return any(path not in plain for path in _state(ws.root))
 
 
 def forget(ws: Workspace) -> None:
@@ -192,10 +224,11 @@ def _state(root: Path) -> list[Path]:
     """Return the files below a folder that are a lesson's state, sorted."""
     found: list[Path] = []
     for top in sorted(root.iterdir()):
-        if top.name in NOT_STATE or top.name == MADE:
-            continue
-        below = [top] if not top.is_dir() else [p for p in top.rglob("*") if not p.is_dir()]
-        found += [path for path in below if not path.name.endswith(BESIDE)]
+        if top.name in NOT_STATE or top.name == MADE or (top.is_symlink() and top.is_dir()):
+            continue  # what a link leads to is somebody else's
+        below = [top] if not top.is_dir() else top.rglob("*")
+        # Files only: no sockets or pipes, and no links to what is gone.
+        found += [p for p in below if p.is_file() and not p.name.endswith(BESIDE)]
     return sorted(found)
 
 
@@ -205,12 +238,53 @@ def _is_database(path: Path) -> bool:
 
 
 def _copy_database(source: Path, target: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+
+    def give_up(*_: int) -> None:
+        if time.monotonic() > deadline:
+            raise sqlite3.OperationalError("somebody is in the middle of a change")
+
+    try:
+        with (
+            closing(sqlite3.connect(source, timeout=1)) as old,
+            closing(sqlite3.connect(target, timeout=1)) as new,
+        ):
+            old.backup(new, progress=give_up)
+    except sqlite3.Error as error:
+        raise WorkspaceError(
+            f"The database {source} could not be copied to {target} ({error}): close what has it "
+            "open, then run this cell again."
+        ) from None
+
+
+def _same_database(one: Path, other: Path) -> bool:
+    """Tell whether two databases hold the same, page by page."""
     with (
-        closing(sqlite3.connect(source, timeout=30)) as old,
-        closing(sqlite3.connect(target, timeout=30)) as new,
+        closing(sqlite3.connect(":memory:")) as mine,
+        closing(sqlite3.connect(":memory:")) as theirs,
     ):
-        old.backup(new)
-        new.execute("PRAGMA journal_mode=DELETE")
+        try:
+            for path, copy in ((one, mine), (other, theirs)):
+                with closing(sqlite3.connect(path, timeout=1)) as database:
+                    database.backup(copy)
+        except sqlite3.Error:
+            return False
+        return _pages(mine) == _pages(theirs)
+
+
+def _pages(database: sqlite3.Connection) -> bytes:
+    """Return a database's content without the counters of its header."""
+    content = bytearray(database.serialize())
+    for begin, end in COUNTERS:
+        content[begin:end] = bytes(end - begin)
+    return bytes(content)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file; with a database goes what is beside it, or a new one would take that up."""
+    path.unlink()
+    for end in BESIDE:
+        path.with_name(path.name + end).unlink(missing_ok=True)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -264,21 +338,28 @@ def _alike(file: Path, stored: Path) -> bool:
     return (here.st_size, here.st_mtime_ns) == (size, there.st_mtime_ns)
 
 
-def _put_back(source: Path, target: Path) -> int:
-    """Make `target` what `source` is; return 1 if it was another file."""
+def _put_back(source: Path, target: Path) -> bool:
+    """Make `target` what `source` is; return whether it was another file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if _is_database(source):
+        if target.exists() and not _is_database(target):
+            _remove(target)
+        elif target.exists() and _same_database(source, target):
+            return False
+        elif not target.exists():
+            for end in BESIDE:
+                target.with_name(target.name + end).unlink(missing_ok=True)
         # Into the file, not in its place: whoever has it open goes on with the old content else.
         _copy_database(source, target)
-        return 0
+        return True
     if _alike(target, source):
-        return 0
+        return False
     target.unlink(missing_ok=True)
     _unpack(source, target)
-    return 1
+    return True
 
 
-def _remove_empty_folders(root: Path, wanted: set[str]) -> None:
+def _remove_empty_folders(root: Path) -> None:
     for top in sorted(root.iterdir()):
         if top.name in NOT_STATE or not top.is_dir():
             continue

@@ -8,28 +8,28 @@ never judges the reference answer in the learner's place.
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import contextlib
 import html
 import inspect
 import io
-import json
 import math
 import numbers
-import os
 import re
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from classroom import answers, exercises, journal, team
-from classroom.equality import is_bool, mistake, same
+from classroom import answers, cells, exercises, journal, team
+from classroom.equality import is_bool, mistake, plain, same
 from classroom.errors import CheckError
 from classroom.exercises import ChangedInput, Exercise, Given, on_copies
 from classroom.workspaces import headless
-from firstflight.workspace import PROJECT
 
 OPEN = "not solved yet."
 WRONG = "not right yet."
@@ -93,9 +93,11 @@ def check(
     """
     one = _exercise(id) if not names else Exercise(id, names, test, hint)
     ns = _notebook_variables() if namespace is None else namespace
-    folder = solutions or _solutions()
-    watch = answers.watching()
-    if watch is not None and watch.still_fallen_back(id, ns):
+    folder = solutions or exercises.solutions()
+    watch = _watch_of(ns)
+    if _judging:
+        return  # called by an answer that is being judged
+    if watch is not None and watch.still_fallen_back(one):
         verdict = _last.get(id, Verdict(OPEN, one.hint))
         _show(id, verdict, GOES_ON)
         return
@@ -106,11 +108,13 @@ def check(
         _show(id, verdict, "")
         return
     _last[id] = _with_values(verdict, ns)
+    if watch is not None:
+        watch.falls_back(one)
     problem = _use_reference(one, ns, folder)
     if problem is None:
         _decide(one, ns)
         if watch is not None:
-            watch.fell_back(id, ns, one.names)
+            watch.fell_back(one)
         _show(id, _last[id], GOES_ON)
     elif headless():
         raise CheckError(f"The reference answer of {id} does not pass: {problem}.")
@@ -122,11 +126,17 @@ def check(
 def _decide(one: Exercise, ns: Mapping[str, Any]) -> None:
     """Write a decision into the team's file: the learner's, or the reference while it is open."""
     if one.key is not None:
-        value = ns[one.names[0]]
-        team.decide(one.id, one.key, value.item() if hasattr(value, "item") else value)
+        team.decide(one.id, one.key, plain(ns[one.names[0]]))
 
 
 _last: dict[str, Verdict] = {}  # what a check said before the reference answer took its place
+_judging: list[str] = []  # the exercises whose answers are being run at this moment
+
+
+def _watch_of(ns: Mapping[str, Any]) -> answers.Watch | None:
+    """Return what watches these variables, or None."""
+    watch = answers.watching()
+    return watch if watch is not None and watch.shell.user_ns is ns else None
 
 
 def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> Verdict:
@@ -146,63 +156,111 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
     Verdict
         A pass, or why not.
     """
-    folder = solutions or _solutions()
-    watch = answers.watching()
+    folder = solutions or exercises.solutions()
+    watch = _watch_of(ns)
     attempt = watch.attempts.get(one.id) if watch is not None else None
     if attempt is not None and attempt.error:
-        return Verdict(WRONG, f"Your answer's cell raised {attempt.error}", ())
+        return Verdict(WRONG, attempt.error)
     if any(ns.get(name, ...) is ... for name in one.names):
         return Verdict(OPEN, one.hint)
     empty = tuple(name for name in one.names if is_empty(ns[name]))
     if empty:
         return Verdict(WRONG, f"{empty[0]} holds no value.", empty)
+    once = [name for name in one.names if isinstance(ns[name], Iterator)]
+    if once:
+        return Verdict(WRONG, f"{once[0]} gives its values only once: make a list of it.")
     if attempt is not None and attempt.changed:
-        return Verdict(
-            WRONG,
-            f"Your cell changes {attempt.changed}, which the lesson still needs (it is put back): "
-            "work on a copy, or give what you make a name of its own.",
-        )
-    open_function = any(_returns_ellipsis(ns[name]) for name in one.names)
+        return Verdict(WRONG, attempt.changed)
+    open_function = any(cells.is_open_stub(ns[name]) for name in one.names)
     source = attempt.source if attempt is not None else ""
     nothing_typed = not one.names and not _code(source)
+    result: object
     try:
-        result = _result(one, ns, source, folder)
+        with _quiet(one.id):
+            result = _result(one, ns, source, folder)
     except CheckError:
         raise
     except ChangedInput as name:
-        return Verdict(
-            WRONG, f"Your function changes its input {name} in place: work on a copy of it.", ()
-        )
+        return Verdict(WRONG, f"Your function changes {name} in place: work on a copy of it.")
     except (Exception, SystemExit) as error:
         if open_function or nothing_typed:
             return Verdict(OPEN, one.hint)
-        return Verdict(WRONG, f"Checking it raised {_sentence(error)}", one.names)
-    if result is True or (is_bool(result) and bool(result)):
+        return Verdict(WRONG, f"Checking it raised {cells.sentence(error)}", one.names)
+    if is_bool(result) and bool(result):
         return Verdict(PASSED)
     if open_function or nothing_typed:
         return Verdict(OPEN, one.hint)
     return Verdict(WRONG, result if isinstance(result, str) and result else one.hint, one.names)
 
 
-def _result(one: Exercise, ns: dict[str, Any], source: str, folder: Path) -> bool | str:
-    given = Given(ns, source)
-    if one.judge is None:
-        result = _equals_reference(one, ns, folder)
-    else:
-        values = [on_copies(ns[name]) for name in one.names]
-        takes_given = "given" in inspect.signature(one.judge).parameters
-        result = one.judge(*values, **({"given": given} if takes_given else {}))
-    if result is True and one.vary is not None and source:
-        return _varied(one, ns, source, folder)
+def _result(one: Exercise, ns: dict[str, Any], source: str, folder: Path) -> object:
+    with _changing_nothing(one, ns):
+        if one.judge is None:
+            result: object = _equals_reference(one, ns, folder)
+        else:
+            values = [on_copies(ns[name]) for name in one.names]
+            takes_given = "given" in inspect.signature(one.judge).parameters
+            given = Given(ns, source)
+            result = one.judge(*values, **({"given": given} if takes_given else {}))
+        if is_bool(result) and bool(result) and one.vary is not None and source:
+            return _varied(one, ns, source, folder)
     return result
+
+
+@contextlib.contextmanager
+def _changing_nothing(one: Exercise, ns: dict[str, Any]) -> Iterator[None]:
+    """Put back what the learner's functions change in the notebook while they are called."""
+    watch = _watch_of(ns)
+    spared = set(one.names) | (watch.added if watch is not None else set())
+    read = cells.read_by_functions(one.names, ns) - spared
+    before = {name: exercises.copied(ns[name]) for name in read if exercises.is_data(ns[name])}
+    try:
+        yield
+    finally:
+        changed = [n for n, good in before.items() if not exercises.unchanged(good, ns.get(n))]
+        for name in changed:
+            exercises.put_back(ns, name, before[name])
+    if changed:
+        raise ChangedInput(min(changed))
+
+
+@contextlib.contextmanager
+def _aside(
+    one: Exercise,
+    ns: dict[str, Any],
+    text: str,
+    other: Mapping[str, Any],
+    given: Set[str] = frozenset(),
+) -> Iterator[dict[str, Any]]:
+    """Run a cell's text in the notebook on copies and on other inputs, and undo all of it.
+
+    In the notebook's own variables: the functions of its other cells must see the other inputs.
+    Those of them that are `given` in the cell itself are set after each statement that binds them.
+    """
+    before, watch = dict(ns), _watch_of(ns)
+    try:
+        if watch is not None and one.id in watch.attempts:
+            watch.clear(one)
+        read = cells.read_by_functions(cells.names(text).reads, ns)
+        ns.update(
+            {name: exercises.copied(ns[name]) for name in read if exercises.is_data(ns[name])}
+        )
+        ns.update(exercises.copied(dict(other)))
+        yield _ran(text, ns, {name: other[name] for name in given})
+    finally:
+        for name in ns.keys() - before.keys():
+            del ns[name]
+        ns.update(before)
 
 
 def _equals_reference(one: Exercise, ns: dict[str, Any], folder: Path) -> bool | str:
     """Compare the answer with the reference answer, run beside it on copies."""
-    beside = _ran(reference_answer(one.id, folder), {k: exercises.copied(v) for k, v in ns.items()})
+    mine = {name: ns[name] for name in one.names}
+    with _aside(one, ns, exercises.reference_answer(one.id, folder), {}) as beside:
+        wanted = {name: beside[name] for name in one.names}
     for name in one.names:
-        if not same(ns[name], beside[name]):
-            return mistake(ns[name], beside[name])
+        if not same(mine[name], wanted[name]):
+            return mistake(mine[name], wanted[name])
     return True
 
 
@@ -210,18 +268,28 @@ def _varied(one: Exercise, ns: dict[str, Any], source: str, folder: Path) -> boo
     """Run the learner's cell and the reference answer on other inputs, and compare."""
     assert one.vary is not None
     other = dict(one.vary(Given(ns)))
-    wanted = _ran(reference_answer(one.id, folder), ns | exercises.copied(other))
+    what = ", ".join(sorted(other))
+    mine = {name: ns[name] for name in one.names}
+    reference = exercises.reference_answer(one.id, folder)
+    given = cells.names(reference).bound & other.keys()
+    with _aside(one, ns, reference, {}) as beside:
+        asked = {name: beside[name] for name in given}
+    for name in sorted(given):
+        if not same(ns.get(name), asked[name]):
+            return f"{name} is one of the inputs, and is not what the lesson gave: set it back."
+    with _aside(one, ns, reference, other, given) as beside:
+        wanted = {name: beside[name] for name in one.names}
     try:
-        got = _ran(source, ns | exercises.copied(other))
-    except Exception as error:
-        return f"On other inputs ({', '.join(sorted(other))}) your cell raises {_sentence(error)}"
+        with _aside(one, ns, source, other, given) as beside:
+            got = {name: beside.get(name, ...) for name in one.names}
+    except (Exception, SystemExit) as error:
+        return f"On other inputs ({what}) your cell raises {cells.sentence(error)}"
     for name in one.names:
-        if not same(got.get(name), wanted[name]):
-            what = ", ".join(sorted(other))
-            if same(got.get(name), ns[name]):
+        if not same(got[name], wanted[name]):
+            if same(got[name], mine[name]):
                 return (
                     f"With another {what} your {name} stays as it is: is a value typed in, or "
-                    f"taken from elsewhere? Compute it from {what}."
+                    f"taken from elsewhere? Compute it from its inputs."
                 )
             return f"It is right here, and with another {what} it is not."
     return True
@@ -307,14 +375,31 @@ def _code(source: str) -> str:
 
 
 def is_empty(value: object) -> bool:
-    """Tell whether a value stands for "nothing": ``...``, None, NaN, NaT, or only those."""
+    """Tell whether a value stands for "nothing": ``...``, None, NaN, NaT, or only those.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        False too where it cannot be told.
+    """
+    try:
+        return _is_empty(value)
+    except Exception:  # an object that cannot be asked
+        return False
+
+
+def _is_empty(value: Any) -> bool:
     if value is ... or value is None:
         return True
+    if isinstance(value, type):
+        return False
     if isinstance(value, numbers.Number) and not isinstance(value, (bool, int)):
-        try:
-            return math.isnan(value)  # type: ignore[arg-type]
-        except TypeError:
-            return False
+        return math.isnan(value)  # type: ignore[arg-type]
     if type(value).__name__ in {"NaTType", "NAType"}:
         return True
     if hasattr(value, "isna") and hasattr(value, "to_numpy"):
@@ -324,7 +409,7 @@ def is_empty(value: object) -> bool:
         import numpy as np
 
         array = np.asarray(value)
-        return bool(array.dtype.kind == "f" and array.size and np.isnan(array).all())
+        return bool(array.dtype.kind in "fcmM" and array.size and np.isnan(array).all())
     if isinstance(value, (list, tuple)):
         return bool(value) and all(is_empty(item) for item in value)
     if isinstance(value, dict):
@@ -332,33 +417,35 @@ def is_empty(value: object) -> bool:
     return False
 
 
-def _returns_ellipsis(value: object) -> bool:
-    """Tell whether a function still has the stub's ``...`` in it."""
-    function = getattr(value, "fn", value)  # of a Prefect task or flow
-    return isinstance(function, types.FunctionType) and ... in function.__code__.co_consts
-
-
 def shown(value: object, width: int = 100) -> str:
-    """Return a short form of a value that is the same on every run."""
+    """Return a short form of a value that is the same on every run.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+    width : int, default 100
+        The most letters.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    kind = type(value).__name__
     if isinstance(value, types.FunctionType):
         return f"the function {value.__name__}"
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple) and len(shape) == 2:
-        return f"a {type(value).__name__} of {shape[0]} rows and {shape[1]} columns"
-    if isinstance(shape, tuple) and len(shape) == 1:
-        return f"a {type(value).__name__} of {shape[0]} values"
     try:
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple) and len(shape) == 2:
+            return f"a {kind} of {shape[0]} rows and {shape[1]} columns"
+        if isinstance(shape, tuple) and len(shape) == 1:
+            return f"a {kind} of {shape[0]} values"
         text = repr(value)
     except Exception as error:
-        return f"a {type(value).__name__} whose repr raises {type(error).__name__}"
+        return f"a {kind} whose repr raises {type(error).__name__}"
     text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(text.split()))
     return text if len(text) <= width else text[: width - 4] + " ..."
-
-
-def _sentence(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    text = re.sub(r" at 0x[0-9a-f]+", "", text)[:160]
-    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}."
 
 
 def _notebook_variables() -> dict[str, Any]:
@@ -369,73 +456,65 @@ def _notebook_variables() -> dict[str, Any]:
     return ip.user_ns if ip is not None else sys._getframe(2).f_globals
 
 
-def _solutions() -> Path:
-    """Return the folder of the reference answers; a run of another checkout names its own."""
-    return Path(os.environ.get("FIRSTFLIGHT_SOLUTIONS") or PROJECT / "solutions")
+def _ran(text: str, ns: dict[str, Any], held: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Run a cell's text, commands and all, in these variables, and return them.
 
-
-def reference_answer(id: str, solutions: Path | None = None) -> str:
-    """Return the source of the reference answer.
-
-    Raises
-    ------
-    CheckError
-        If no notebook of `solutions` holds the cell.
+    What is `held` has its value again after each statement that binds it.
     """
-    folder = solutions or _solutions()
-    for path in sorted(folder.glob(f"{id.split('-')[0]}_*.ipynb")):
-        for cell in json.loads(path.read_text())["cells"]:
-            if cell.get("id") == id and cell["cell_type"] == "code":
-                return "".join(cell["source"])
-    raise CheckError(
-        f"No notebook in {folder.name}/ has the reference answer {id}: run `course build`."
-    )
-
-
-def _ran(source: str, ns: dict[str, Any]) -> dict[str, Any]:
-    """Run a cell's text, commands and all, in these variables, and return them."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    code = TransformerManager().transform_cell(source)
-    with contextlib.redirect_stdout(io.StringIO()), _nothing_displayed():
-        exec(compile(code, "<an answer>", "exec"), ns)
+    tree = ast.parse(cells.python(text))
+    parts = [[statement] for statement in tree.body] if held else [tree.body]
+    for part in parts:
+        code = compile(ast.Module(part, []), "<an answer>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        waits = eval(code, ns)  # a cell may `await`
+        if waits is not None:
+            with ThreadPoolExecutor(1) as beside:  # the kernel's own loop is running
+                beside.submit(asyncio.run, waits).result()
+        ns.update(exercises.copied(dict(held or {})))
     return ns
 
 
 @contextlib.contextmanager
-def _nothing_displayed() -> Any:
-    """Keep what an answer would show out of the check's own output."""
+def _quiet(id: str) -> Iterator[None]:
+    """Keep what an answer or a judge would show out of the check's own output."""
     from IPython import get_ipython
 
-    shell = get_ipython()
-    if shell is None:
-        yield
-        return
-    before = shell.display_pub.publish
-    shell.display_pub.publish = lambda *args, **kwargs: None
+    publisher: Any = getattr(get_ipython(), "display_pub", None)
+    hidden = publisher is not None and "publish" not in vars(publisher)
+    figures = _open_figures()
+    _judging.append(id)
     try:
-        yield
+        if hidden:
+            publisher.publish = lambda *args, **kwargs: None
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
-        shell.display_pub.publish = before
+        _judging.pop()
+        if hidden:
+            del publisher.publish
+        for number in _open_figures() - figures:
+            sys.modules["matplotlib.pyplot"].close(number)
+
+
+def _open_figures() -> set[int]:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return set(pyplot.get_fignums()) if pyplot is not None else set()
 
 
 def _use_reference(one: Exercise, ns: dict[str, Any], folder: Path) -> str | None:
     """Run the reference answer in the notebook; return what is wrong with it, or None."""
     try:
-        _ran(reference_answer(one.id, folder), ns)
+        with _quiet(one.id):
+            _ran(exercises.reference_answer(one.id, folder), ns)
+            missing = [name for name in one.names if ns.get(name, ...) is ...]
+            if missing:
+                return f"it does not define {missing[0]}"
+            if one.judge is None or not one.names:
+                return None
+            result = _result(one, ns, "", folder)
     except CheckError:
         raise
-    except (Exception, SystemExit) as error:
-        return _sentence(error)
-    missing = [name for name in one.names if ns.get(name, ...) is ...]
-    if missing:
-        return f"it does not define {missing[0]}"
-    if one.judge is None or not one.names:
-        return None
-    try:
-        result = _result(one, ns, "", folder)
     except ChangedInput as name:
-        return f"it changes its input {name}"
+        return f"it changes {name} in place"
     except (Exception, SystemExit) as error:
-        return _sentence(error)
-    return None if result is True else str(result)
+        return cells.sentence(error)
+    return None if is_bool(result) and bool(result) else str(result)

@@ -27,14 +27,15 @@ def update(root: Path = PROJECT) -> list[str]:
         A sentence for each copy that is kept although the course has a newer notebook.
     """
     target = root / FOLDER
-    noted: dict[str, str] = {}
-    if (target / NOTED).exists():
-        noted = json.loads((target / NOTED).read_text())
+    noted = _noted(target / NOTED)
     kept = []
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         new, copy = path.read_bytes(), target / path.name
-        if not copy.exists() or _digest(copy.read_bytes()) == noted.get(path.name):
+        old = copy.read_bytes() if copy.exists() else None
+        if old is None or _digest(old) == noted.get(path.name):
             files.write(copy, new)
+            noted[path.name] = _digest(new)
+        elif old == new:
             noted[path.name] = _digest(new)
         elif _digest(new) != noted.get(path.name):
             kept.append(
@@ -43,6 +44,15 @@ def update(root: Path = PROJECT) -> list[str]:
             )
     files.write(target / NOTED, json.dumps(noted, indent=1, sort_keys=True) + "\n")
     return kept
+
+
+def _noted(path: Path) -> dict[str, str]:
+    """Return what was noted; a file that somebody has spoilt counts as none, so all is kept."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _digest(content: bytes) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 from classroom import journal
 from classroom.checks import is_empty, present
-from classroom.equality import is_bool, items, same
+from classroom.equality import is_bool, plain, same
+from classroom.errors import CheckError
+from classroom.exercises import kind_of
 from firstflight.workspace import Workspace
 
 
@@ -23,13 +25,23 @@ def guess(id: str, about: str, value: Any = ...) -> None:
         What you guess, in a few words.
     value : object
         A number, a text, True or False, or a list of them; ``...`` leaves it open.
+
+    Raises
+    ------
+    CheckError
+        If the id is not one of a guess.
     """
-    open_ = value is ... or is_empty(value)
-    journal.guessed(id, about, None if open_ else _plain(value))
-    if open_:
+    _require_guess(id)
+    if value is ... or is_empty(value):
+        before = journal.guesses(id[:2]).get(id, {}).get("guess")
+        journal.guessed(id, about, before)  # a notebook that is copied anew has its guesses open
+        if before is not None:
+            present(f"{id}: left open; before, you expected {said(before)} ({about}).", "note")
+            return
         present(f"{id}: left open. It is more fun with a guess: {about}?", "note")
     else:
-        present(f"{id}: you expect {said(_plain(value))} ({about}).", "note")
+        journal.guessed(id, about, plain(value))
+        present(f"{id}: you expect {said(plain(value))} ({about}).", "note")
 
 
 def came(id: str, value: Any) -> None:
@@ -41,8 +53,14 @@ def came(id: str, value: Any) -> None:
         Of the guess.
     value : object
         What came.
+
+    Raises
+    ------
+    CheckError
+        If the id is not one of a guess.
     """
-    value = _plain(value)
+    _require_guess(id)
+    value = plain(value)
     journal.came(id, value)
     entry = journal.guesses(id[:2]).get(id, {"guess": None, "about": ""})
     if entry["guess"] is None:
@@ -99,13 +117,6 @@ def said(value: Any) -> str:
     return str(value)
 
 
-def _plain(value: Any) -> Any:
-    """Return the value in JSON's types; what has none, as a text."""
-    if is_bool(value):
-        return bool(value)
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value)
-    several = sorted(value, key=str) if isinstance(value, (set, frozenset)) else items(value)
-    return str(value) if several is None else [_plain(one) for one in several]
+def _require_guess(id: str) -> None:
+    if kind_of(id) != "guess":
+        raise CheckError(f"{id!r} is no id of a guess: give one such as 07-guess1.")

@@ -30,6 +30,7 @@ from classroom import (
 from classroom import exercises as asked
 from classroom.checks import present
 from classroom.errors import CourseError
+from classroom.workspaces import headless
 from firstflight import clock, files
 from firstflight.errors import FirstFlightError
 from firstflight.workspace import (
@@ -75,24 +76,19 @@ def begin(number: str) -> Workspace:
     ws = current()
     no_foreign_settings()
     workspaces.prepare_folder(ws)
-    _take(ws, number)
-    workspaces.prepare(ws)
     before = f"{int(number) - 1:02}" if number > "00" else None
-    if before is not None and before not in checkpoints.kept(ws):
-        _release()
-        raise CourseError(
-            f"Lesson {number} needs the state of lesson {before}, which is not in this "
-            f"workspace: run `course start {number}` in a terminal, then this cell again."
-        )
-    servers.stop_all(ws)
-    halfway = checkpoints.unfinished(ws)
-    changed = checkpoints.restore(ws, before)
-    other = team.again(ws, number)
-    if changed and (halfway or number in {*workspaces.begun(ws), *workspaces.done(ws)}):
-        _say_what_was_put_back(ws, number, before)
-    if other:
-        present(f"Your decisions are in process.toml: {', '.join(other)}.", "note")
-    workspaces.note(ws, "begun.json", sorted({*workspaces.begun(ws), number}))
+    held = _take(ws)
+    try:
+        _refuse_what_is_missing(ws, number, before)
+        _lesson = None  # until all is there: a half is not to be ended
+        workspaces.prepare(ws)
+        _say_who_holds_it(ws, number)
+        servers.stop_all(ws)
+        _put_back(ws, number, before)
+    except BaseException:
+        if not held or _lesson is None:
+            _release()
+        raise
     configure(ws)
     for name in SURROUNDINGS:  # of the terminal that Jupyter was started in
         os.environ.pop(name, None)
@@ -112,9 +108,37 @@ def begin(number: str) -> Workspace:
     return ws
 
 
-def _say_what_was_put_back(ws: Workspace, number: str, before: str | None) -> None:
+def _refuse_what_is_missing(ws: Workspace, number: str, before: str | None) -> None:
+    if before is not None and before not in checkpoints.kept(ws):
+        raise CourseError(
+            f"Lesson {number} needs the state of lesson {before}, which is not in this "
+            f"workspace: run `course start {number}` in a terminal, then this cell again."
+        )
+    if not workspaces.is_ours(ws.root) and checkpoints.holds_records(ws):
+        raise CourseError(
+            f"{ws.root} holds what commands of firstflight have made, and the course would begin "
+            "by deleting it: point FIRSTFLIGHT_HOME to a new or an empty folder."
+        )
+
+
+def _put_back(ws: Workspace, number: str, before: str | None) -> None:
+    """Put the workspace back to the end of the lesson before, and say so where that is news."""
+    halfway = checkpoints.unfinished(ws)
+    changed = checkpoints.restore(ws, before)
+    other = team.again(ws, number)
+    known = halfway or number in {*workspaces.begun(ws), *workspaces.done(ws)}
+    # A server that was still up after the last lesson may have written to its database.
+    by_hand = [name for name in changed if not name.endswith(".db")] if not headless() else []
+    if changed and (known or by_hand):
+        _say_what_was_put_back(ws, number, before, known)
+    if other:
+        present(f"Your decisions are in process.toml: {', '.join(other)}.", "note")
+    workspaces.note(ws, "begun.json", sorted({*workspaces.begun(ws), number}))
+
+
+def _say_what_was_put_back(ws: Workspace, number: str, before: str | None, again: bool) -> None:
     text = (
-        f"Lesson {number} begins anew: the workspace is "
+        f"Lesson {number} begins{' anew' if again else ''}: the workspace is "
         + (f"as lesson {before} left it." if before else "empty, as in the beginning.")
         + "\n  Your answers, guesses and decisions are kept."
     )
@@ -126,25 +150,34 @@ def _say_what_was_put_back(ws: Workspace, number: str, before: str | None) -> No
     present(text, "note")
 
 
-def _take(ws: Workspace, number: str) -> None:
-    """Hold the workspace for this notebook, until the lesson's end or the kernel's."""
+def _take(ws: Workspace) -> bool:
+    """Hold the workspace for this notebook, until the lesson's end or the kernel's.
+
+    Returns whether it was held already.
+    """
     global _hold
     if os.environ.get(workspaces.HELD) == str(ws.root):
-        return  # the runner holds it for its lessons
-    if _hold is not None and Path(_hold.lock_file) != ws.root / workspaces.LOCK:
-        _release()
-    if _hold is None:
-        lock = FileLock(
-            ws.root / workspaces.LOCK, timeout=0, preserve_lock_file=True, fallback_to_soft=False
-        )
-        try:
-            lock.acquire()
-        except Timeout:
-            raise CourseError(
-                f"{workspaces.holder(ws)} holds this workspace, so nothing was changed: run its "
-                "last cell or shut its kernel down, then run this cell again."
-            ) from None
-        _hold = lock
+        return True  # the runner holds it for its lessons
+    if _hold is not None and Path(_hold.lock_file) == ws.root / workspaces.LOCK:
+        return True
+    lock = FileLock(
+        ws.root / workspaces.LOCK, timeout=0, preserve_lock_file=True, fallback_to_soft=False
+    )
+    try:
+        lock.acquire()
+    except Timeout:
+        raise CourseError(
+            f"{workspaces.holder(ws)} holds this workspace, so nothing was changed: run its "
+            "last cell or shut its kernel down, then run this cell again."
+        ) from None
+    _release()  # another workspace, in which this notebook has begun a lesson
+    _hold = lock
+    return False
+
+
+def _say_who_holds_it(ws: Workspace, number: str) -> None:
+    if os.environ.get(workspaces.HELD) == str(ws.root):
+        return
     what = {"pid": os.getpid(), "what": f"the notebook of lesson {number}"}
     files.write(ws.root / workspaces.HOLDER, json.dumps(what) + "\n", ws=ws)
 
@@ -161,8 +194,13 @@ def holding() -> bool:
     return _hold is not None or os.environ.get(workspaces.HELD) == str(current().root)
 
 
-def require_open() -> None:
+def require_open(what: str = "the clock stays") -> None:
     """Refuse where this notebook may not move the clock or change the workspace.
+
+    Parameters
+    ----------
+    what : str, default "the clock stays"
+        What is not changed then, for the sentence.
 
     Raises
     ------
@@ -171,7 +209,7 @@ def require_open() -> None:
     """
     if not holding():
         raise CourseError(
-            "No lesson is open in this notebook, so the clock stays as it is: run its first cell."
+            f"No lesson is open in this notebook, so {what} as it is: run its first cell."
         )
 
 
@@ -194,11 +232,19 @@ def today(day: dt.date | str) -> dt.date:
     Raises
     ------
     CourseError
-        If no lesson is open in this notebook.
+        If no lesson is open in this notebook, or it is no day. The clock is as it was then.
     """
     require_open()
-    os.environ[clock.PINNED] = str(day)
-    return clock.set_today(day)
+    try:
+        written = str(day)[:10] if isinstance(day, dt.datetime) else str(day)
+        day = dt.date.fromisoformat(written)
+    except ValueError:
+        raise CourseError(
+            f'{day!r} is no day, so the clock stays as it is: write it like "2013-04-01".'
+        ) from None
+    clock.set_today(day)
+    os.environ[clock.PINNED] = day.isoformat()
+    return day
 
 
 def end(number: str) -> None:
@@ -215,8 +261,9 @@ def end(number: str) -> None:
     Raises
     ------
     CourseError
-        If this notebook did not begin the lesson.
+        If this notebook did not begin the lesson, or has ended it.
     """
+    global _lesson
     if number != _lesson or not holding():
         raise CourseError(
             f"This notebook has lesson {_lesson} open, so it cannot end lesson {number}: "
@@ -229,8 +276,9 @@ def end(number: str) -> None:
     journal.closed(number, time.time())
     workspaces.note(ws, "done.json", sorted({*workspaces.done(ws), number}))
     workspaces.note(ws, "begun.json", [n for n in workspaces.begun(ws) if n != number])
-    _show_what_was_done(number)
+    _lesson = None
     _release()
+    _show_what_was_done(number)
 
 
 def _show_what_was_done(number: str) -> None:

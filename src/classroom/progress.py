@@ -33,6 +33,8 @@ class Bars:
         self.shell = shell
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._info: Any = None  # of the cell with the bar
+        self._inside = 0  # cells that it runs
 
     def start(self) -> None:
         """Begin to watch the cells."""
@@ -41,25 +43,35 @@ class Bars:
 
     def before(self, info: Any) -> None:
         """Start a bar if the cell says how long it takes."""
+        if self._thread is not None:
+            self._inside += 1  # a cell that runs another one
+            return
         found = ABOUT.match(info.raw_cell or "")
         if found is None or headless():
             return
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._run, args=(int(found[1]),), daemon=True)
+        # Where the cell writes now: what it redirects later must not get the bar.
+        self._info, self._stop = info, threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(int(found[1]), sys.stdout, self._stop), daemon=True
+        )
         self._thread.start()
 
     def after(self, result: Any) -> None:
-        """End the bar."""
-        if self._thread is not None:
-            self._stop.set()
-            self._thread.join(2)
-            self._thread = None
+        """End the bar, unless the cell that has ended was run by the one with the bar."""
+        if self._thread is None:
+            return
+        if self._inside and getattr(result, "info", None) is not self._info:
+            self._inside -= 1
+            return
+        self._stop.set()
+        self._thread.join(2)
+        self._thread, self._inside = None, 0
 
-    def _run(self, seconds: int) -> None:
+    def _run(self, seconds: int, out: Any, stop: threading.Event) -> None:
         began = time.monotonic()
         shape = "{l_bar}{bar:30}| {elapsed} of about " + f"{seconds} s"
-        with tqdm(total=seconds, file=sys.stdout, leave=False, bar_format=shape) as bar:
-            while not self._stop.wait(EVERY):
+        with tqdm(total=seconds, file=out, leave=False, bar_format=shape) as bar:
+            while not stop.wait(EVERY):
                 bar.n = min(time.monotonic() - began, 0.99 * seconds)
                 bar.refresh()
 

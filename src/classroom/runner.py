@@ -224,11 +224,17 @@ def _with_bench(ws: Workspace, path: Path) -> Path:
     for cell in notebook.cells:
         cells.append(cell)
         found = (
-            re.match(r"check\(\"([\w-]+)\"\)", cell.source) if cell.cell_type == "code" else None
+            re.search(r"^check\(\"([\w-]+)\"\)", cell.source, re.M)
+            if cell.cell_type == "code"
+            else None
         )
-        if found is not None and found[1] in known:
+        if found is not None and known.pop(found[1], None) is not None:
             text = f'from classroom import bench as _bench\n_ = _bench.try_all("{found[1]}")'
             cells.append(nbformat.v4.new_code_cell(text))
+    if known:
+        raise RunError(
+            f"{path.name} has no check of {', '.join(sorted(known))}: mend tests/bench/."
+        )
     notebook.cells = cells
     copy = ws.temporary / "bench" / path.name
     copy.parent.mkdir(parents=True, exist_ok=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
 
 from classroom import journal
 from classroom.errors import CourseError
 from firstflight import files, process
-from firstflight.errors import ProcessError
+from firstflight.errors import FirstFlightError, ProcessError
 from firstflight.workspace import Workspace, current
 
 
@@ -30,8 +31,11 @@ def decide(id: str, key: str, value: Any) -> None:
     ProcessError
         If the file would not be valid with it. Nothing is changed then.
     CourseError
-        If the team has no file yet, or the file no such key.
+        If the team has no file yet, or the file no such key, or no lesson is open in this notebook.
     """
+    from classroom import lesson  # which imports this module
+
+    lesson.require_open("the team's process.toml stays")
     write(current(), {key: value})
     journal.decided(id, key, value)
 
@@ -57,16 +61,24 @@ def write(ws: Workspace, decisions: dict[str, Any]) -> None:
         raise CourseError(
             "The team has no process.toml of its own yet (lesson 00 makes it): `course start 01`."
         )
-    text = tomlkit.parse(ws.process_file.read_text())
+    text = _parsed(ws)
     for key, value in decisions.items():
         *tables, last = key.split(".")
         table: Any = text
         for name in tables:
-            table = table.get(name, {})
-        if last not in table:
+            table = table.get(name, {}) if isinstance(table, dict) else {}
+        if not isinstance(table, dict) or last not in table:
             raise CourseError(f"process.toml has no key {key}: name one that stands in it.")
-        table[last] = value
-    draft = ws.root / "draft.toml"
+        if isinstance(table[last], dict):
+            raise CourseError(f"{key} is a whole table of process.toml: name one key in it.")
+        try:
+            table[last] = value
+        except (ValueError, TypeError, TOMLKitError):
+            raise ProcessError(
+                f"{key} cannot be a {type(value).__name__} in process.toml: give a number, a text, "
+                "True or False, or a list of them."
+            ) from None
+    draft = ws.temporary / "draft.toml"
     files.write(draft, tomlkit.dumps(text), ws=ws)
     try:
         process.load(draft)
@@ -95,13 +107,14 @@ def again(ws: Workspace, lesson: str) -> list[str]:
     Returns
     -------
     list of str
-        The keys that had another value.
+        The keys that had another value. A decision that the file does not take any more is left
+        out.
     """
     if not ws.process_file.exists():
         return []
     made = journal.read(ws)["decisions"]
     wanted = {d["key"]: d["value"] for id, d in sorted(made.items()) if id[:2] < lesson}
-    held: Any = tomlkit.parse(ws.process_file.read_text()).unwrap()
+    held: Any = _parsed(ws).unwrap()
     other = {}
     for key, value in wanted.items():
         found = held
@@ -109,6 +122,18 @@ def again(ws: Workspace, lesson: str) -> list[str]:
             found = found.get(name) if isinstance(found, dict) else None
         if found != value:
             other[key] = value
-    if other:
-        write(ws, other)
+    for key in sorted(other):
+        try:
+            write(ws, {key: other[key]})
+        except FirstFlightError:  # the course's file has other keys or limits by now
+            del other[key]
     return sorted(other)
+
+
+def _parsed(ws: Workspace) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(ws.process_file.read_text())
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise ProcessError(
+            f"{ws.process_file} is no TOML ({error}): mend that line, or begin the lesson again."
+        ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from firstflight.workspace import PROJECT, Workspace, make
 MARKER = ".first-flight"
 LOCK = "course.lock"
 HOLDER = "course.json"
+BEING_MADE = 1.0  # seconds from a workspace's first folder to its last
 HELD = "FIRSTFLIGHT_COURSE_HELD"  # set for the kernels of a run: the workspace it holds
 
 
@@ -90,6 +92,11 @@ def prepare_folder(ws: Workspace) -> None:
 
 
 def _refuse_foreign(ws: Workspace) -> None:
+    deadline = time.monotonic() + BEING_MADE
+    while not usable(ws.root) and ws.root.is_dir() and time.monotonic() < deadline:
+        if not {path.name for path in ws.root.iterdir()} <= _known(ws.root):
+            break
+        time.sleep(0.05)  # it may be one that another process is making at this moment
     if not usable(ws.root):
         raise WorkspaceError(
             f"{ws.root} holds other files: point FIRSTFLIGHT_HOME to a new or an empty folder."

@@ -75,10 +75,12 @@ def test_answer_and_stub(root):
     builder.write(root)
     solved = {cell.id: cell.source for cell in read(root, "solutions").cells}
     opened = {cell.id: cell.source for cell in read(root, "notebooks").cells}
-    assert solved["03-ex1"] == "given = 2\nanswer = given + 40"
-    assert opened["03-ex1"] == "given = 2\nanswer = ..."
-    assert solved["03-ex2"] == "def late(minutes):\n    return minutes >= 15"
-    assert opened["03-ex2"] == "def late(minutes):\n    return ..."
+    first = "# 03-ex1: your answer\ngiven = 2\n"
+    assert solved["03-ex1"] == f"{first}answer = given + 40"
+    assert opened["03-ex1"] == f"{first}answer = ..."
+    second = "# 03-ex2: your answer\ndef late(minutes):\n"
+    assert solved["03-ex2"] == f"{second}    return minutes >= 15"
+    assert opened["03-ex2"] == f"{second}    return ..."
     assert "Why 42." in solved.values() and "Why 42." not in opened.values()
     assert 'print("try it")' in opened.values() and 'print("try it")' not in solved.values()
     for text in (*solved.values(), *opened.values()):
@@ -180,7 +182,10 @@ def _add_output(path):
     [
         ("# END SOLUTION\n# STUB: answer", "# STUB: answer", "out of balance"),
         ('id="03-ex2"', 'id="03-ex1"', "twice"),
-        ('id="03-ex2"', 'id="04-ex2"', "named 03-ex1"),
+        ('id="03-ex2"', 'id="04-ex2"', "named like 03-ex1"),
+        ('id="03-ex2"', 'id="04-look2"', "named like 03-ex1"),
+        ("given = 2", "%%time\ngiven = 2", "begins with a cell magic"),
+        ('tags=["solution-only"]', 'tags=["task"]', "a task that no answer follows"),
         ('id="03-ex2"', 'id="03 ex2"', "other signs"),
     ],
 )
@@ -198,6 +203,68 @@ def test_file_names(root):
     (root / "lessons" / "03_other_thing.py").rename(root / "lessons" / "Draft.py")
     with pytest.raises(SourceError, match="is not named like"):
         builder.sources(root)
+
+
+TASKS = """# %% [markdown] tags=["task"]
+# Add *two* numbers.
+#
+# - one
+# - two
+
+# %% id="03-ex1"
+# BEGIN SOLUTION
+x = 1 + 2
+# END SOLUTION
+# STUB: x = ...
+
+# %% [markdown] tags=["task"]
+# What do you expect?
+
+# %% id="03-guess1"
+guess("03-guess1", "x", ...)
+"""
+
+
+def test_a_task_is_a_box_that_names_its_answer(root):
+    (root / "lessons" / "03_try_things.py").write_text(TASKS)
+    builder.write(root)
+    for folder in ("notebooks", "solutions"):
+        task, answer, look, guess = read(root, folder).cells
+        assert task.source == (
+            '<div class="alert alert-block alert-info">\n\n**Write** · 03-ex1\n\n'
+            "Add *two* numbers.\n\n- one\n- two\n\n</div>"
+        )
+        assert task.metadata == {"tags": ["task"]}
+        assert answer.source.startswith("# 03-ex1: your answer\n")
+        assert "**Guess** · 03-guess1" in look.source
+        assert guess.source == 'guess("03-guess1", "x", ...)'  # no comment: it is no answer
+
+
+def test_a_task_at_the_end_or_before_another_cell_is_refused(root):
+    source = root / "lessons" / "03_try_things.py"
+    for text in (TASKS.split("# %% id")[0], TASKS.replace(' id="03-ex1"', "")):
+        source.write_text(text)
+        with pytest.raises(
+            SourceError, match=r"'Add \*two\* numbers.': let the cell of the answer"
+        ):
+            builder.write(root)
+
+
+def test_the_glossary_is_a_notebook_among_the_open_ones(root):
+    glossary = root / "lessons" / "glossary.md"
+    glossary.write_text("# Glossary\n\nWords.\n\n## AUC\n\nA rank.\n\n## canary\n\nA bird.\n")
+    assert root / "notebooks" / "glossary.ipynb" in builder.write(root)
+    assert builder.write(root) == []
+    made = nbformat.read(root / "notebooks" / "glossary.ipynb", as_version=4)
+    assert [c.source.splitlines()[0] for c in made.cells] == ["# Glossary", "## AUC", "## canary"]
+    assert {c.cell_type for c in made.cells} == {"markdown"}
+    assert not (root / "solutions" / "glossary.ipynb").exists()
+    _edit(glossary, "A bird.", "A release.")
+    assert "notebooks/glossary.ipynb differs from its source: run `course build`." in (
+        builder.differences(root)
+    )
+    glossary.unlink()
+    assert builder.write(root) == [root / "notebooks" / "glossary.ipynb"]  # removed
 
 
 def test_the_committed_notebooks_are_current():

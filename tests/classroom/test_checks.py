@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from classroom import checks
-from classroom.checks import check, is_empty, same, shown
+from classroom import checks, exercises, journal, workspaces
+from classroom.checks import check, is_empty, shown
 from classroom.errors import CheckError
+from classroom.exercises import equal_to_reference, exercise
 
 ANSWER = "late = 15\n"
+PASSED = "99-ex1: passed."
 
 
 @pytest.fixture
-def solutions(tmp_path, monkeypatch):
-    monkeypatch.delenv("FIRSTFLIGHT_HEADLESS", raising=False)
-
+def solutions(tmp_path, no_exercises):
     def put(source):
-        cells = [{"id": "05-ex1", "cell_type": "code", "source": source.splitlines(True)}]
-        (tmp_path / "05_gate.ipynb").write_text(json.dumps({"cells": cells}))
-        return tmp_path
+        cells = [{"id": "99-ex1", "cell_type": "code", "source": source.splitlines(True)}]
+        (tmp_path / "99_gate.ipynb").write_text(json.dumps({"cells": cells}))
 
     put(ANSWER)
     put.folder = tmp_path
@@ -31,47 +31,44 @@ def solutions(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(solutions, capsys):
-    """Check a value of `late` and return what was printed and what `late` is afterwards."""
+    """Check a value of `late` in a plain script; return what was printed and what `late` is."""
 
-    def go(value, test, hint="", names=("late",)):
-        ns = {"late": value}
-        check("05-ex1", *names, test=test, hint=hint, namespace=ns, solutions=solutions.folder)
+    def go(value, judge, hint="the hint"):
+        if judge is None:
+            equal_to_reference("99-ex1", "late", hint=hint)
+        else:
+            exercise("99-ex1", "late", hint=hint)(judge)
+        ns = {} if value is ... else {"late": value}
+        check("99-ex1", namespace=ns, solutions=solutions.folder)
         return capsys.readouterr().out, ns.get("late")
 
     return go
 
 
-def right(value):
-    return value == 15
+def right(late):
+    return late == 15
 
 
 def test_a_right_answer_passes_and_stays(run):
-    assert run(15, right) == ("05-ex1: passed.\n", 15)
+    assert run(15, right) == ("99-ex1: passed.\n", 15)
     out, kept = run(15.0, right)
-    assert out == "05-ex1: passed.\n" and type(kept) is float
+    assert out == "99-ex1: passed.\n" and type(kept) is float
 
 
 def test_an_open_answer_gets_the_hint_and_the_reference(run):
     out, after = run(..., right, hint="The DOT counts from 15 minutes.")
     assert out == (
-        "05-ex1: not solved yet.\n"
+        "99-ex1: not solved yet.\n"
         "  Hint: The DOT counts from 15 minutes.\n"
         "  The notebook goes on with the reference answer.\n"
     )
     assert after == 15
 
 
-def test_a_missing_name_is_an_open_answer(solutions, capsys):
-    ns = {}
-    check("05-ex1", "late", test=right, namespace=ns, solutions=solutions.folder)
-    assert "not solved yet" in capsys.readouterr().out
-    assert ns["late"] == 15
-
-
 def test_a_wrong_answer_is_shown_and_replaced(run):
     out, after = run(10, lambda v: v == 15 or "Later than that.", hint="another")
     assert out == (
-        "05-ex1: not right yet.\n"
+        "99-ex1: not right yet.\n"
         "  You have late = 10\n"
         "  Hint: Later than that.\n"
         "  The notebook goes on with the reference answer.\n"
@@ -84,13 +81,13 @@ def test_a_wrong_answer_is_shown_and_replaced(run):
     [
         None,
         float("nan"),
-        np.nan,
         np.float64("nan"),
         pd.NA,
         pd.NaT,
         [None, ...],
         {"rule": ...},
         np.array([np.nan, np.nan]),
+        np.array(["NaT"], dtype="datetime64[D]"),
         pd.Series([np.nan, None]),
         pd.DataFrame({"a": [np.nan]}),
     ],
@@ -108,7 +105,16 @@ def test_nothing_is_never_a_pass(run, value):
     ids=repr,
 )
 def test_zero_and_false_and_empty_are_values(run, value):
-    assert run(value, lambda v: True)[0] == "05-ex1: passed.\n"
+    assert run(value, lambda v: True)[0] == "99-ex1: passed.\n"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [pd.DataFrame, pd.MultiIndex.from_tuples([(1, 2)]), int, json, open, "x".join],
+    ids=["class", "labels", "int", "module", "function", "method"],
+)
+def test_odd_things_are_values_too(run, value):
+    assert run(value, lambda v: True)[0] == "99-ex1: passed.\n"
 
 
 @pytest.mark.parametrize(
@@ -119,21 +125,23 @@ def test_zero_and_false_and_empty_are_values(run, value):
 def test_only_true_is_a_pass(run, result):
     out, _ = run(3, lambda v: True if v == 15 else result)
     assert "passed" not in out and "not right yet" in out
+    assert f"Hint: {'text' if repr(result) == repr('text') else 'the hint'}" in out
 
 
 def test_numpys_true_is_a_pass(run):
-    assert run(np.int64(15), lambda v: np.int64(v) == 15)[0] == "05-ex1: passed.\n"
+    assert run(np.int64(15), lambda v: np.int64(v) == 15)[0] == "99-ex1: passed.\n"
+    assert "goes on" in run(..., lambda v: np.bool_(v == 15))[0]  # of the reference too
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, TypeError, SystemExit, RecursionError])
-def test_an_error_in_the_test_is_no_pass_and_no_crash(run, error):
-    def test(value):
+def test_an_error_in_the_judge_is_no_pass_and_no_crash(run, error):
+    def judge(value):
         if value != 15:
             raise error("boom at 0x7f00aa")
         return True
 
-    out, after = run("a text", test)
-    assert f"checking it raised {error.__name__}: boom" in out and "0x7f" not in out
+    out, after = run("a text", judge)
+    assert f"Checking it raised {error.__name__}: boom" in out and "0x7f" not in out
     assert "You have late = 'a text'" in out
     assert after == 15
 
@@ -146,74 +154,87 @@ def test_a_value_that_cannot_be_shown(run):
         def __eq__(self, other):
             raise ValueError("no comparing")
 
+        @property
+        def shape(self):
+            raise KeyError("no shape")
+
     out, after = run(Odd(), right)
-    assert "whose repr raises ValueError" in out and after == 15
+    assert "whose repr raises" in out and after == 15
+    assert "not right yet" in run(Odd(), None)[0]
 
 
-def test_an_open_function_is_open_and_a_wrong_one_is_wrong(solutions, capsys):
+def test_an_open_function_is_open_and_a_wrong_one_is_wrong(run, solutions):
     solutions("def late(minutes):\n    return minutes >= 15\n")
-    test = lambda f: f(15) and not f(14)  # noqa: E731
 
     def said(function):
-        ns = {"late": function}
-        check("05-ex1", "late", test=test, namespace=ns, solutions=solutions.folder)
-        assert ns["late"](15) is True
-        return capsys.readouterr().out
+        out, after = run(function, lambda f: bool(f(15)) and not f(14))
+        assert after(15) is True
+        return out
 
     def stub(minutes):
         return ...
 
+    def with_dots_of_its_own(minutes):
+        return np.array([minutes])[..., 0] > 15
+
     assert "not solved yet" in said(stub)
-    assert "You have late = the function <lambda>" in said(lambda minutes: minutes > 15)
-    assert said(lambda minutes: minutes > 14) == "05-ex1: passed.\n"
+    assert "not right yet" in said(with_dots_of_its_own)
+    out = said(lambda minutes: minutes > 15)
+    assert "not right yet" in out and "You have" not in out
+    assert said(lambda minutes: minutes > 14) == "99-ex1: passed.\n"
 
 
-def test_without_a_test_the_answer_must_equal_the_reference(run, solutions):
-    assert run(15, None)[0] == "05-ex1: passed.\n"
+def test_without_a_judge_the_answer_must_equal_the_reference(run, solutions):
+    assert run(15, None)[0] == "99-ex1: passed.\n"
     out, after = run(16, None)
-    assert "late has another value than it should have" in out and after == 15
+    assert "Hint: It is off by one." in out and after == 15
+    assert "Hint: the hint" in run(99, None)[0]
     solutions("import pandas as pd\nlate = pd.Series([0.1 + 0.2, 1.0])\n")
-    assert run(pd.Series([0.3, 1.0]), None)[0] == "05-ex1: passed.\n"
+    assert run(pd.Series([0.3, 1.0]), None)[0] == "99-ex1: passed.\n"
+    assert run([0.3, 1.0], None)[0] == "99-ex1: passed.\n"  # another type, the same values
     assert "not right yet" in run(pd.Series([0.31, 1.0]), None)[0]
-    assert "not right yet" in run([0.3, 1.0], None)[0]
 
 
 def test_the_reference_runs_beside_and_leaves_the_notebook_alone(solutions, capsys):
-    solutions("late = 15\nother = 'changed'\nprint('secret')\n")
-    ns = {"late": 15, "other": "mine"}
-    check("05-ex1", "late", namespace=ns, solutions=solutions.folder)
-    assert ns["other"] == "mine"
-    assert capsys.readouterr().out == "05-ex1: passed.\n"
+    solutions("late = len(rows) + 12\nrows.append(0)\nother = new = 'changed'\nprint('secret')\n")
+    equal_to_reference("99-ex1", "late", hint="")
+    ns = {"late": 15, "other": "mine", "rows": [1, 2, 3]}
+    check("99-ex1", namespace=ns, solutions=solutions.folder)
+    assert capsys.readouterr().out == "99-ex1: passed.\n"
+    assert ns["other"] == "mine" and ns["rows"] == [1, 2, 3] and "new" not in ns
 
 
 def test_a_reference_that_fails_does_not_crash_a_learner(run, solutions):
     solutions("late = gone + 1\n")
     out, _ = run(..., right)
-    assert "does not work here either (NameError" in out and "from the top" in out
+    assert "does not work here (NameError" in out and "from the top" in out
 
 
 @pytest.mark.parametrize("source", ["late = gone + 1\n", "late = 14\n", "other = 1\n"])
 def test_a_reference_that_fails_stops_a_run_of_the_course(run, solutions, monkeypatch, source):
     solutions(source)
     monkeypatch.setenv("FIRSTFLIGHT_HEADLESS", "1")
-    with pytest.raises(CheckError, match="05-ex1 does not pass"):
+    with pytest.raises(CheckError, match="99-ex1 does not pass"):
         run(..., right)
 
 
 def test_an_exercise_without_answer_is_the_courses_fault(run, solutions):
-    (solutions.folder / "05_gate.ipynb").unlink()
+    (solutions.folder / "99_gate.ipynb").unlink()
     with pytest.raises(CheckError, match="run `course build`"):
         run(..., right)
-    with pytest.raises(CheckError, match="names no variable"):
-        run(15, right, names=())
+
+
+@pytest.mark.parametrize("id", ["99-ex2", "nonsense", "a.b-ex1", "99-", ""])
+def test_an_exercise_that_nobody_asks_is_a_sentence(no_exercises, id):
+    with pytest.raises(CheckError, match=r"There is no exercise .*the box above"):
+        check(id, namespace={})
 
 
 def test_several_names(solutions, capsys):
     solutions("late, early = 15, 14\n")
+    exercise("99-ex1", "late", "early", hint="h")(lambda late, early: late > early)
     ns = {"late": 15, "early": ...}
-    check(
-        "05-ex1", "late", "early", test=lambda a, b: a > b, namespace=ns, solutions=solutions.folder
-    )
+    check("99-ex1", namespace=ns, solutions=solutions.folder)
     assert "not solved yet" in capsys.readouterr().out
     assert ns["early"] == 14
 
@@ -226,28 +247,200 @@ def test_what_is_shown_is_the_same_on_every_run():
     assert len(shown("x" * 500)) == 100
 
 
-@pytest.mark.parametrize(
-    ("left", "right_", "equal"),
-    [
-        (1, 1.0000000001, True),
-        (1, 1.1, False),
-        (True, 1, False),
-        (np.True_, True, True),
-        ("a", "a", True),
-        ([1, 2.0], [1, 2], True),
-        ([1], [1, 2], False),
-        ((1,), [1], False),
-        ({"a": 0.3}, {"a": 0.1 + 0.2}, True),
-        ({"a": 1}, {"b": 1}, False),
-        (np.array([0.3]), np.array([0.1 + 0.2]), True),
-        (np.array([1, 2]), np.array([1, 2, 3]), False),
-        (float("nan"), float("nan"), False),
-    ],
-)
-def test_same(left, right_, equal):
-    assert same(left, right_) is equal
-
-
 def test_is_empty_has_both_controls():
     assert is_empty(...) and is_empty([None]) and is_empty(pd.Series([None, np.nan]))
     assert not is_empty(0) and not is_empty(pd.Series([np.nan, 1.0])) and not is_empty("")
+
+
+# In a notebook: answers as learners write them.
+
+
+@pytest.fixture
+def share(notebook):
+    """Ask for a share that must be computed from two lists."""
+    exercise("99-ex1", "share", hint="h", vary=lambda given: {"late": [1, 1], "all_": [1, 1, 1]})(
+        lambda share, given: share == len(given.late) / len(given.all_)
+    )
+    notebook.solve("99-ex1", "share = len(late) / len(all_)")
+    notebook.run("late, all_ = [1], [1, 2, 3, 4]")
+    return notebook
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "share = len(late) / len(all_)",
+        "%time share = len(late) / len(all_)",
+        "n = len(all_)\ndef of(x):\n    return len(x) / n\nshare = of(late)",
+        "from functools import partial\nshare = partial(lambda a, b: len(a) / len(b), late)(all_)",
+        "share = sum(1 for _ in late) / len(all_)\nprint(share)",
+        "share = len(late) / len(all_)\ncheck('99-ex1')",
+    ],
+)
+def test_computed_answers_pass_on_other_inputs_too(share, cell):
+    assert share.tried(cell) == PASSED
+    assert share.ns["late"] == [1] and share.ns["share"] == 0.25
+
+
+def test_a_magic_above_the_first_line(share):
+    text = "%%time\n# 99-ex1: your answer\nshare = {}"
+    share.run(text.format("len(late) / len(all_)"))
+    assert share.check() == PASSED
+    share.run(text.format("0.25"))
+    assert "typed in" in share.check()
+
+
+def test_a_helper_in_another_cell_sees_the_other_inputs(share):
+    share.run("def of(x):\n    return len(x) / len(all_)")
+    assert share.tried("share = of(late)") == PASSED
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("share = 0.25", "is a value typed in"),
+        ("share = 1 / len(all_)", "with another all_, late it is not"),
+        ("share = {1: 0.25}[len(late)]", "On other inputs (all_, late) your cell raises KeyError"),
+        ("share = 0.25 if len(all_) == 4 else exit", "it is not"),
+        ("late = [1]\nshare = len(late) / len(all_)", "changes late, one of its inputs"),
+        ("n = 0.25\nshare = n", "is a value typed in"),
+    ],
+)
+def test_a_typed_in_answer_is_found(share, cell, said):
+    assert said in share.tried(cell)
+    assert share.ns["late"] == [1]
+
+
+def test_inputs_that_stand_in_the_answers_own_cell_are_varied_too(notebook):
+    exercise("99-ex1", "p", hint="h", vary=lambda given: {"a": 2, "b": 16})(
+        lambda p, given: p == given.a / given.b
+    )
+    notebook.solve("99-ex1", "a, b = 1, 5\np = a / b")
+    assert notebook.tried("a, b = 1, 5\np = a / b") == PASSED
+    assert "typed in" in notebook.tried("a, b = 1, 5\np = 0.2")
+    assert "b is one of the inputs" in notebook.tried("a, b = 1, 10\np = a / b")
+    assert notebook.tried("a, b = 1, 5\np = a / b") == PASSED
+
+
+@pytest.fixture
+def worse(notebook):
+    """Ask for a function of a column."""
+
+    @exercise("99-ex1", "worse", hint="h")
+    def judge(worse, given):
+        print("a judge that talks")
+        found = worse(given.label, 2)
+        return list(found) == [False, True] or f"It gives {list(found)}."
+
+    notebook.solve("99-ex1", "def worse(x, limit):\n    return x > limit")
+    notebook.ns.update(label=pd.Series([1, 3]), pd=pd, calls=[])
+    return notebook
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "def worse(x, limit):\n    return x > limit",
+        "worse = lambda x, limit: x > limit",
+        "from functools import partial\nworse = partial(lambda x, limit: x > limit)",
+        "from operator import gt as worse",
+        "import functools\n@functools.cache\ndef two(): return 2\n"
+        "def worse(x, limit): return x > two()",
+        "class Worse:\n    def __call__(self, x, limit): return x > limit\nworse = Worse()",
+        "class W:\n    def go(self, x, limit): return x > limit\nworse = W().go",
+        "def worse(x, limit):\n    for one in x: yield one > limit",
+        "def worse(x, limit):\n    x = x - limit\n    return x > 0",
+        "def worse(x, limit):\n    print('hm', x)\n    return x > limit",
+        "def worse(x, limit):\n    import matplotlib.pyplot as plt\n    plt.figure()\n"
+        "    return x > limit",
+        "memo = []\ndef worse(x, limit):\n    memo.append(1)\n    return x > limit",
+    ],
+)
+def test_every_way_to_write_a_function_passes_without_a_word(worse, cell):
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    assert worse.tried(cell) == PASSED
+    assert plt.get_fignums() == before
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "def worse(x, limit):\n    x -= limit\n    return x > 0",
+        "worse = lambda x, limit: x.sort_index(ascending=False, inplace=True) or x[::-1] > limit",
+        "from functools import partial\ndef w(x, limit):\n    x -= limit\n    return x > 0\n"
+        "worse = partial(w)",
+        "class W:\n    def go(self, x, limit):\n        x -= limit\n        return x > 0\n"
+        "worse = W().go",
+        "def worse(x, limit):\n    calls.append(x)\n    return x > limit",
+        "def note():\n    calls.append(1)\ndef worse(x, limit):\n    note()\n    return x > limit",
+        "def worse(x, limit):\n    global label\n    label = None\n    return x > limit",
+    ],
+)
+def test_a_function_that_changes_what_is_not_its_own_is_named(worse, cell):
+    assert "in place: work on a copy" in worse.tried(cell)
+    assert list(worse.ns["label"]) == [1, 3] and worse.ns["calls"] == []
+
+
+def test_a_wrong_function_gets_the_judges_sentence_and_no_output(worse):
+    assert "It gives [True, True]." in worse.tried("def worse(x, limit):\n    return x > 0")
+    assert "raised TypeError" in worse.tried("def worse(x):\n    return x > 0")
+    assert "talks" not in worse.check()
+
+
+def test_values_that_can_be_looked_at_once_only(notebook):
+    equal_to_reference("99-ex1", "late", hint="h")
+    notebook.solve("99-ex1", "late = [1, 2]")
+    assert "gives its values only once" in notebook.tried("late = (n for n in [1, 2])")
+    assert "gives its values only once" in notebook.tried("late = map(int, '12')")
+    assert notebook.tried("late = range(1, 3)") == PASSED
+
+
+def test_what_is_typed(notebook):
+    exercise("99-type1", hint="!firstflight status")(
+        lambda given: "status" in given.source or "The word is status."
+    )
+    notebook.solve("99-type1", "!echo status")
+    assert "not solved yet" in notebook.tried("", "99-type1")
+    said = notebook.tried("'state'", "99-type1")
+    assert "The word is status" in said and notebook.check("99-type1") == said
+    assert notebook.tried("!echo status", "99-type1") == "99-type1: passed."
+
+
+def test_a_name_that_the_notebook_lacks_is_a_sentence(notebook):
+    exercise("99-ex1", "n", hint="h")(lambda n, given: n == given.gone)
+    notebook.solve("99-ex1", "n = 5")
+    notebook.answer("n = 5")
+    with pytest.raises(CheckError, match="has no gone: run the cells above"):
+        check("99-ex1", namespace=notebook.ns)
+
+
+def test_the_journal_keeps_what_has_passed(notebook, ws):
+    workspaces.prepare(ws)
+    exercise("99-ex1", "n", hint="h")(lambda n: n == 5)
+    notebook.solve("99-ex1", "n = 5")
+    notebook.tried("n = 4")
+    notebook.check()
+    assert journal.read()["exercises"] == {"99-ex1": {"passed": False, "checks": 1}}
+    notebook.tried("n = 5")
+    notebook.tried("n = 4")
+    assert journal.read()["exercises"] == {"99-ex1": {"passed": True, "checks": 3}}
+
+
+def test_a_large_notebook_is_checked_quickly(notebook):
+    equal_to_reference("99-ex1", "n", hint="h")
+    notebook.solve("99-ex1", "n = len(big)")
+    notebook.ns.update(
+        big=pd.DataFrame(np.zeros((2_000_000, 10))), unread=[{"a": n} for n in range(200_000)]
+    )
+    notebook.answer("n = len(big)")
+    began = time.monotonic()
+    assert notebook.check() == PASSED
+    assert time.monotonic() - began < 3
+
+
+def test_ids_and_kinds():
+    assert exercises.kind_of("05-look2") == "look" and exercises.kind_of("05-gate") == ""
+    with pytest.raises(CheckError, match="is no id of an exercise"):
+        exercise("5-ex1", "n", hint="h")(lambda n: True)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 from typer.testing import CliRunner
 
-from classroom import cli, ledger, runner, setup_tools, workspaces
+from classroom import (
+    checkpoints,
+    cli,
+    copies,
+    journal,
+    ledger,
+    runner,
+    setup_tools,
+    style,
+    workspaces,
+)
 from classroom.cli import app
 from classroom.errors import RunError
 from firstflight.workspace import Workspace
@@ -74,31 +85,96 @@ def test_start_of_an_unknown_lesson_is_a_sentence(course):
     assert code == 1 and "the lessons are 00 to 12" in text
 
 
-def test_start_when_all_is_there(course, ws, monkeypatch):
+@pytest.fixture
+def started(monkeypatch):
+    """Note which lessons `course start` runs, instead of running them."""
+    ran = []
     monkeypatch.setattr(setup_tools, "run", lambda: [])
-    workspaces.note(ws, "done.json", ["00", "01"])
+    monkeypatch.setattr(copies, "update", lambda: ran.append("copied") or [])
+    monkeypatch.setattr(runner, "run", lambda ws, paths, **_: ran.extend(p.name[:2] for p in paths))
+    return ran
+
+
+@pytest.mark.parametrize("state", ["done", "begun", "neither"])
+def test_start_when_the_state_is_kept_runs_nothing(course, ws, started, state):
+    """Whether the lesson was done, left halfway or never begun: its first cell puts all back."""
+    checkpoints.save(ws, "00")
+    if state != "neither":
+        workspaces.note(ws, f"{state}.json", ["00", "01"])
     code, text = course("start", "1")
-    assert code == 0 and "The state of lessons before 01 is there: open notebooks/01_" in text
-    assert "`course reset`, then `course start 01`" in text  # 01 itself is done here
+    assert code == 0 and started == ["copied"]
+    assert text.startswith("The state that lesson 01 starts from is there: open my-notebooks/01_")
 
 
-def test_a_lesson_that_was_left_halfway_is_no_dead_end(course, ws, monkeypatch):
-    """A kernel restart in the middle of lesson 06, and no message named the way out."""
-    monkeypatch.setattr(setup_tools, "run", lambda: [])
-    workspaces.note(ws, "done.json", ["00"])
-    workspaces.note(ws, "begun.json", ["00", "01"])
-    code, text = course("start", "1")
-    assert code == 0 and "Lesson 01 was begun here and not ended" in text
-    assert "`course reset`, then `course start 01`" in text
+def test_start_runs_what_is_missing(course, ws, started):
+    assert course("start", "2")[0] == 0 and started == ["00", "01", "copied"]
+    checkpoints.save(ws, "01")
+    assert course("start", "4")[0] == 0 and started[3:] == ["02", "03", "copied"]
 
+
+def test_start_that_fails_is_the_runs_sentence(course, monkeypatch, started):
     def fail(*args, **kwargs):
         raise RunError("Lesson 01_start failed in cell 9: it is registered already.")
 
     monkeypatch.setattr(runner, "run", fail)
     code, text = course("start", "2")
-    assert code == 1 and "`course reset`, then `course start 02`" in text
-    workspaces.note(ws, "done.json", ["00", "01"])  # the control: 01 was ended
-    assert "course reset" not in course("start", "3")[1]
+    assert code == 1 and text == "Lesson 01_start failed in cell 9: it is registered already.\n"
+
+
+def test_a_run_has_a_workspace_of_its_own(course, monkeypatch, started):
+    seen = []
+    monkeypatch.setattr(runner, "run", lambda ws, paths, **_: seen.append(ws.root))
+    monkeypatch.setattr(cli, "_print_run", lambda *_: None)
+    assert course("run")[0] == 0  # FIRSTFLIGHT_HOME is set here
+    monkeypatch.delenv("FIRSTFLIGHT_HOME")
+    assert course("run")[0] == 0
+    assert seen[0] != seen[1] == cli.PROJECT / "workspace-course"
+
+
+def test_answers(course, ws):
+    workspaces.note(
+        ws,
+        journal.NAME,
+        {
+            "exercises": {
+                "00-ex1": {"passed": True, "checks": 2},
+                "00-ex2": {"passed": False, "checks": 1},
+            },
+            "guesses": {"00-guess1": {"about": "the share", "guess": 0.5, "came": 0.25}},
+        },
+    )
+    code, text = course("answers")
+    rows = {line.split()[1]: line.split() for line in text.splitlines() if line[:4].strip()}
+    assert code == 0
+    assert rows["00-ex1"] == ["00", "00-ex1", "write", "passed", "2"]
+    assert rows["00-ex2"] == ["00", "00-ex2", "write", "open", "1"]
+    assert rows["00-decide1"] == ["00", "00-decide1", "decide"]
+    assert ["00-guess1", "the", "share", "0.5", "0.25"] in [x.split() for x in text.splitlines()]
+    told = json.loads(course("answers", "--json")[1])
+    passed = {row["exercise"]: row["passed"] for row in told["exercises"]}
+    assert passed["00-ex1"] is True and passed["00-ex2"] is passed["00-decide1"] is False
+    assert told["guesses"]["00-guess1"]["came"] == 0.25
+
+
+def test_answers_of_nobody(course, tmp_path):
+    code, text = course("answers", "--workspace", str(tmp_path / "new"))
+    assert code == 0 and "passed" not in text and not (tmp_path / "new").exists()
+
+
+def test_copy_says_what_it_kept(course, monkeypatch):
+    monkeypatch.setattr(copies, "update", lambda: ["my-notebooks/01_x.ipynb is yours."])
+    code, text = course("copy")
+    assert code == 0 and text.startswith("my-notebooks/01_x.ipynb is yours.\n")
+
+
+def test_style_names_the_faults_and_fails(course, monkeypatch):
+    good = style.Style("00", 30, 6, 5.0, 20.0, 3.0, 8, 12, 900, 30.0)
+    monkeypatch.setattr(style, "all_lessons", lambda folder: [good])
+    assert course("style")[0] == 0
+    bad = dataclasses.replace(good, acts=4)
+    monkeypatch.setattr(style, "all_lessons", lambda folder: [good, bad])
+    code, text = course("style")
+    assert code == 1 and "Lesson 00 has 4 acts; at least 5." in text
 
 
 def test_the_tables_of_a_run(ws, capsys):

@@ -12,23 +12,25 @@ import nbformat
 import psutil
 import pytest
 
-from classroom import builder, freeze, runner, setup_tools, workspaces
+from classroom import builder, checkpoints, freeze, runner, setup_tools, workspaces
 from classroom.errors import CourseError, RunError, WorkspaceError
 from firstflight.workspace import PROJECT, Workspace
 
 FIRST = """# %%
 from classroom import begin, check, end, leaves
+from classroom.exercises import exercise
 
 ws = begin("00")
+exercise("00-ex9", "late", hint="Ask the DOT.")(lambda late: late == 15);
 
-# %% id="00-ex1"
+# %% id="00-ex9"
 # BEGIN SOLUTION
 late = 15
 # END SOLUTION
 # STUB: late = ...
 
 # %%
-check("00-ex1", "late", test=lambda late: late == 15, hint="Ask the DOT.")
+check("00-ex9")
 
 # %%
 import random, sys, time
@@ -115,7 +117,7 @@ def test_a_run_and_what_it_leaves(course, root, tmp_path, monkeypatch):
     assert told["machine"]["cpus"] == os.cpu_count()
     assert not workspaces.holds_own_work(ws)
     first = outputs(ws, "solutions", "00_agree_on_it.ipynb")
-    assert first[0] == "00-ex1: passed.\n"
+    assert first[0]["text/plain"] == "00-ex9: passed."
 
     # Frozen twice: the same bytes, without times; a second run gives them again.
     changed = freeze.freeze(ws, root)
@@ -131,10 +133,10 @@ def test_a_run_and_what_it_leaves(course, root, tmp_path, monkeypatch):
 
     # The learners' notebooks, unsolved, in a fresh workspace.
     ws, figures = course("notebooks")
-    assert outputs(ws, "notebooks", "00_agree_on_it.ipynb")[0] == (
-        "00-ex1: not solved yet.\n"
+    assert outputs(ws, "notebooks", "00_agree_on_it.ipynb")[0]["text/plain"] == (
+        "00-ex9: not solved yet.\n"
         "  Hint: Ask the DOT.\n"
-        "  The notebook goes on with the reference answer.\n"
+        "  The notebook goes on with the reference answer."
     )
     assert "solutions" not in json.loads((ws.root / "run.json").read_text())
     assert outputs(ws, "notebooks", "00_agree_on_it.ipynb")[1] == first[1]  # same seeds
@@ -169,7 +171,7 @@ def busy(root, request):
 def test_a_second_run_on_a_workspace_is_told_and_changes_nothing(busy, course, root):
     ws, other = busy
     before = {p: p.read_bytes() for p in ws.root.rglob("*") if p.is_file()}
-    told = rf"`course run` \(process {other.pid}\) is at work in .*, so course"
+    told = rf"course run \(process {other.pid}\) is at work in .*, so course"
     with pytest.raises(WorkspaceError, match=told):
         course()
     with pytest.raises(WorkspaceError, match=told):
@@ -310,8 +312,15 @@ def test_start_runs_only_what_is_missing(course, root):
     workspaces.prepare(ws)
     names = [path.name for path in runner.missing_lessons(ws, "02", root)]
     assert names == ["00_agree_on_it.ipynb", "01_do_it.ipynb"]
-    workspaces.note(ws, "done.json", ["00"])
+    workspaces.note(ws, "done.json", ["00"])  # its state may be gone: what is kept counts
+    assert len(runner.missing_lessons(ws, "02", root)) == 2
+    checkpoints.save(ws, "00")
     assert [p.name for p in runner.missing_lessons(ws, "02", root)] == ["01_do_it.ipynb"]
+    checkpoints.save(ws, "01")
+    assert runner.missing_lessons(ws, "02", root) == []
+    checkpoints.forget(ws)
+    checkpoints.save(ws, "05")  # of a later lesson: no help for an earlier one
+    assert len(runner.missing_lessons(ws, "02", root)) == 2
     assert runner.missing_lessons(ws, "00", root) == []
     with pytest.raises(CourseError, match=r"notebooks/ has no lesson from 05 to 09"):
         runner.notebooks("notebooks", "05", "09", root)

@@ -15,9 +15,10 @@ import urllib.request
 import psutil
 import pytest
 
-from classroom import servers
+from classroom import servers, workspaces
 from classroom.errors import ServerError
 from classroom.setup_tools import PROXY, proxy_settings
+from firstflight import clock
 
 # Like BentoML: a server whose worker has a session of its own. It may ignore a polite request too.
 NASTY = """
@@ -102,6 +103,65 @@ def test_a_cell_that_is_run_again_replaces_its_server(nasty):
     second = servers.start("nasty", argv, ready="/")
     assert not first.running and second.running and gone(old, seconds=0.5)
     assert get(second.url) == 200
+
+
+NOTEBOOK = """
+import sys
+from classroom import servers
+server = servers.start("nasty", sys.argv[1:], ready="/")
+print(server.pid, flush=True)
+sys.stdin.readline()
+print(server.running, flush=True)
+"""
+
+
+def test_a_server_that_an_ended_lesson_left_up_in_another_notebook_is_ended(nasty, ws):
+    argv, pids = nasty
+    argv = [sys.executable, "-c", NOTEBOOK, *argv]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        guard = int(other.stdout.readline())
+        assert list(workspaces.noted(ws, servers.NOTED, {})) == ["nasty"]
+        servers.stop_all(ws)
+        assert gone(read_pids(pids), seconds=0.5)
+        assert not (ws.root / servers.NOTED).exists()
+        assert other.communicate("\n")[0] == "False\n"  # its own notebook sees that it is gone
+    assert gone([guard])
+
+
+def test_all_servers_of_this_notebook_are_ended_and_no_other_process(nasty, ws):
+    argv, pids = nasty
+    servers.start("nasty", argv, ready="/")
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    about = {"pid": stranger.pid, "began": psutil.Process(stranger.pid).create_time() - 1}
+    gone_long_ago = {"pid": 2**22 - 1, "began": 0.0}
+    noted = workspaces.noted(ws, servers.NOTED, {})
+    workspaces.note(ws, servers.NOTED, {**noted, "reused": about, "old": gone_long_ago})
+    servers.stop_all(ws)
+    assert gone(read_pids(pids), seconds=0.5) and not servers._running
+    assert lives(stranger.pid)  # its number was another process's before
+    stranger.kill()
+    stranger.wait()
+    servers.stop_all(ws)  # nothing there: nothing to do
+
+
+def test_a_server_is_found_by_its_name(nasty):
+    argv, _ = nasty
+    with pytest.raises(ServerError, match=r"nasty is not up .*run the cell that starts it"):
+        servers.running("nasty")
+    server = servers.start("nasty", argv, ready="/")
+    assert servers.running("nasty") is server
+    psutil.Process(server.pid).kill()
+    psutil.Process(server.pid).wait(10)
+    with pytest.raises(ServerError, match="is not up"):
+        servers.running("nasty")
+
+
+def test_a_server_follows_the_workspaces_clock_and_not_the_notebooks(nasty, monkeypatch):
+    monkeypatch.setenv(clock.PINNED, "2013-04-01")
+    argv, _ = nasty
+    server = servers.start("nasty", argv, ready="/")
+    inside = psutil.Process(server.pid).children()[0].environ()
+    assert clock.PINNED not in inside and inside["FIRSTFLIGHT_HOME"]
 
 
 KERNEL = """

@@ -11,14 +11,17 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import json
+import os
 import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from classroom.errors import CheckError
-from firstflight.workspace import Workspace, current
+from firstflight.workspace import PROJECT, Workspace, current
 
 Judge = Callable[..., "bool | str"]
 
@@ -165,59 +168,129 @@ def of_lesson(number: str) -> dict[str, Exercise]:
 
 def find(id: str) -> Exercise | None:
     """Return an exercise by its id, or None."""
-    return of_lesson(id.partition("-")[0]).get(id)
+    return of_lesson(id[:2]).get(id) if ACT.fullmatch(id) else None
 
 
 def copied(value: Any) -> Any:
-    """Return a copy of data; what cannot be copied (a server, a module) is returned as it is."""
+    """Return a copy of data; what cannot be copied (a server, a module) is returned as it is.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    object
+        Of a table a copy that shares its cells until one of the two is changed.
+    """
     if isinstance(value, (types.ModuleType, types.FunctionType, type)):
         return value
-    if type(value).__module__.startswith("pandas") and hasattr(value, "copy"):
-        return value.copy(deep=True)
     try:
+        if type(value) in (list, set) and all(type(one) in _CANNOT_CHANGE for one in value):
+            return value.copy()
+        if type(value).__module__.startswith("pandas") and hasattr(value, "attrs"):
+            return value.copy(deep=False)  # pandas 3 copies when one of the two is written to
         return copy.deepcopy(value)
     except Exception:  # locks, sockets, clients: nothing that an answer could spoil
         return value
+
+
+_CANNOT_CHANGE = {str, bytes, int, float, complex, bool, type(None)}
 
 
 def on_copies(value: Any) -> Any:
     """Return a learner's function such that it works on copies and may not change them.
 
     Any other value is returned as a copy.
+
+    Parameters
+    ----------
+    value : object
+        What the learner made.
+
+    Returns
+    -------
+    object
+        A function that raises `ChangedInput` where it changes an argument.
     """
-    if not isinstance(value, types.FunctionType):
+    kinds = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
+    if not isinstance(value, kinds):
         return copied(value)
 
-    @functools.wraps(value)
     def called(*args: Any, **kwargs: Any) -> Any:
         given, named = [copied(a) for a in args], {k: copied(v) for k, v in kwargs.items()}
         result = value(*given, **named)
-        try:
-            bound = inspect.signature(value).bind(*given, **named).arguments
-            before = inspect.signature(value).bind(*args, **kwargs).arguments
-        except TypeError:
-            return result
-        for name in bound:
-            if not unchanged(before[name], bound[name]):
+        labels = _labels(value, args, kwargs)
+        pairs = [*zip(args, given, strict=True), *((kwargs[k], named[k]) for k in kwargs)]
+        for name, (before, after) in zip(labels, pairs, strict=True):
+            if not unchanged(before, after):
                 raise ChangedInput(name)
         return result
 
-    return called
+    return functools.update_wrapper(called, value)
+
+
+def _labels(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    """Return the name of each argument of a call."""
+    try:
+        known = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        known = []
+    known = (known + ["what it is given"] * len(args))[: len(args)]
+    return [*known, *kwargs]
+
+
+def is_data(value: Any) -> bool:
+    """Tell whether a value is data that a cell can change in place.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        True for lists, dictionaries, sets, tables, arrays, and objects that are made of fields.
+    """
+    if isinstance(value, (list, dict, set, bytearray)):
+        return True
+    if type(value).__module__.partition(".")[0] in {"numpy", "pandas"}:
+        return hasattr(value, "shape")
+    return _has_fields(value)
+
+
+def _has_fields(value: Any) -> bool:
+    kind = type(value)
+    fields = isinstance(value, types.SimpleNamespace) or (
+        hasattr(kind, "__dataclass_fields__") or hasattr(kind, "model_fields")
+    )
+    return fields and hasattr(value, "__dict__")
 
 
 def unchanged(before: Any, after: Any) -> bool:
-    """Tell whether data still is what it was; what cannot be compared counts as unchanged."""
+    """Tell whether data still is what it was; what cannot be compared counts as unchanged.
+
+    Parameters
+    ----------
+    before, after : object
+        A copy that was made before, and what is there now.
+
+    Returns
+    -------
+    bool
+        False where they surely differ.
+    """
     if before is after:
         return True
+    if type(before) is not type(after):
+        return False
     try:
         if hasattr(before, "equals"):
-            return bool(before.equals(after))
-        if type(before).__module__ == "numpy":
-            import numpy as np
-
-            if getattr(before, "dtype", None) is not None and before.dtype.kind in "fc":
-                return bool(np.array_equal(before, after, equal_nan=True))
-            return bool(np.array_equal(before, after))
+            return bool(before.equals(after)) and _same_labels(before, after)
+        if type(before).__module__ == "numpy" and hasattr(before, "dtype"):
+            return _same_array(before, after)
         if isinstance(before, (list, tuple)):
             return len(before) == len(after) and all(
                 unchanged(a, b) for a, b in zip(before, after, strict=True)
@@ -226,8 +299,99 @@ def unchanged(before: Any, after: Any) -> bool:
             return list(before) == list(after) and all(
                 unchanged(before[k], after[k]) for k in before
             )
-        if isinstance(before, (str, bytes, int, float, complex, bool, set, frozenset)):
+        if isinstance(before, (str, bytes, bytearray, int, float, complex, set, frozenset)):
             return bool(before == after) or before != before
+        if _has_fields(before):
+            return unchanged(vars(before), vars(after))
     except Exception:
         return True
     return True
+
+
+def _same_labels(before: Any, after: Any) -> bool:
+    parts = [before, *(getattr(before, "axes", None) or ())]
+    others = [after, *(getattr(after, "axes", None) or ())]
+    return all(
+        getattr(a, "names", getattr(a, "name", None))
+        == getattr(b, "names", getattr(b, "name", None))
+        for a, b in zip(parts, others, strict=True)
+        if not hasattr(a, "columns")
+    )
+
+
+def _same_array(before: Any, after: Any) -> bool:
+    import numpy as np
+
+    if before.shape != after.shape or before.dtype != after.dtype:
+        return False
+    if before.dtype.kind == "O":
+        return unchanged(before.ravel().tolist(), after.ravel().tolist())
+    return bool(np.array_equal(before, after, equal_nan=before.dtype.kind in "fcmM"))
+
+
+def put_back(variables: dict[str, Any], name: str, good: Any) -> None:
+    """Give changed data its old content again: in place, so that its other names have it too.
+
+    Parameters
+    ----------
+    variables : dict
+        The notebook's variables.
+    name : str
+        One of them.
+    good : object
+        A copy of what it was.
+    """
+    held = variables[name]
+    try:
+        if isinstance(held, (list, bytearray)):
+            held[:] = good
+        elif isinstance(held, (dict, set)):
+            held.clear()
+            held.update(good)
+        elif type(held).__module__ == "numpy":
+            held[...] = good
+        elif hasattr(held, "_update_inplace"):
+            held._update_inplace(copied(good))  # as pandas' own methods with inplace=True do
+        elif _has_fields(held):
+            vars(held).clear()
+            vars(held).update(vars(good))
+    except Exception:  # a frozen one, another shape: the names must do
+        pass
+    if not unchanged(good, held):
+        for other in [key for key, value in variables.items() if value is held]:
+            variables[other] = good
+
+
+def solutions() -> Path:
+    """Return the folder of the reference answers; a run of another checkout names its own."""
+    return Path(os.environ.get("FIRSTFLIGHT_SOLUTIONS") or PROJECT / "solutions")
+
+
+def reference_answer(id: str, folder: Path | None = None) -> str:
+    """Return the source of the reference answer.
+
+    Parameters
+    ----------
+    id : str
+        The exercise.
+    folder : Path, optional
+        The folder with the solved notebooks; the project's by default.
+
+    Returns
+    -------
+    str
+        The text of the cell.
+
+    Raises
+    ------
+    CheckError
+        If no notebook of the folder holds the cell.
+    """
+    folder = folder or solutions()
+    for path in sorted(folder.glob(f"{id.split('-')[0]}_*.ipynb")):
+        for cell in json.loads(path.read_text())["cells"]:
+            if cell.get("id") == id and cell["cell_type"] == "code":
+                return "".join(cell["source"])
+    raise CheckError(
+        f"No notebook in {folder.name}/ has the reference answer {id}: run `course build`."
+    )
