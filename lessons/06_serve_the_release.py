@@ -380,15 +380,10 @@ check("06-ex4")
 # %% tags=["nbval-ignore-output"]
 # about 20 s. Measured: answers and milliseconds differ on every run.
 batched = own_service.serve(Batched, "06-ex4")
-measured = {
-    (name, n): callers.load(service.url, rows, callers=n)
-    for name, service in (("one by one", mine), ("batched", batched))
-    for n in (1, 16)
-}
-pd.DataFrame(measured).T.drop(columns="callers")
+callers.compare({"one by one": mine.url, "batched": batched.url}, rows, callers=(1, 16))
 
 # %% [markdown]
-# One caller alone gains nothing, and may wait a little longer: BentoML waits for others who do not come. Sixteen get several times as many answers in the same time. In the column *refused* are requests that could not be
+# One caller alone gains nothing, and may wait a little longer: BentoML waits for others who do not come. Sixteen get more answers in the same time, each of them sooner. In the column *refused* are requests that could not be
 # answered within the 1000 ms; BentoML sends them away with a 503.
 #
 # How large were the shared calls? The service counts everything at `/metrics`, a plain text that a dashboard reads every few seconds. A *histogram* has a `_sum` and a `_count`: over all calls of the model, and how many there were.
@@ -405,11 +400,11 @@ print(
 
 # %% id="06-ex5"
 # BEGIN SOLUTION
-value = {
-    line.split("{")[0]: float(line.split()[-1]) for line in metrics.splitlines() if "{" in line
-}
-size = "bentoml_service_adaptive_batch_size"
-mean_batch = value[f"{size}_sum"] / value[f"{size}_count"]
+lines = [line for line in metrics.splitlines() if "batch_size_" in line]
+total, count = (
+    float(next(line for line in lines if end in line).split()[-1]) for end in ("_sum{", "_count{")
+)
+mean_batch = total / count
 # END SOLUTION
 # STUB: mean_batch = ...
 
@@ -565,7 +560,8 @@ def rehearse(request):
 
 print(f"{rehearse(rows[0]).json()['prediction']:.3f}")
 logged = predictions.read(flights, day, day)
-logged.groupby(["role", "version"]).size().to_frame("answers")
+replayed = predictions.read(flights, day, day, replays=True)
+pd.concat([logged, replayed]).groupby(["role", "version"]).size().to_frame("answers")
 
 # %% [markdown]
 # The rehearsal is in the log as `replay`, and does not count as traffic.

@@ -127,6 +127,31 @@ def load(url: str, rows: Sequence[Row], callers: int, seconds: float = 2.0) -> d
     }
 
 
+def compare(services: Mapping[str, str], rows: Sequence[Row], callers: Sequence[int]) -> Any:
+    """Put services under load, one after the other; see `load`.
+
+    Parameters
+    ----------
+    services : mapping of str to str
+        Name and address of each.
+    rows : sequence of mapping
+        The flights to ask for.
+    callers : sequence of int
+        How many ask at the same time, one number after the other.
+
+    Returns
+    -------
+    DataFrame
+        What `load` returns, a row per service and number of callers.
+    """
+    import pandas as pd
+
+    found = [
+        {"service": name, **load(url, rows, n)} for name, url in services.items() for n in callers
+    ]
+    return pd.DataFrame(found).set_index(["service", "callers"])
+
+
 def added_ms(
     url: str, release: Release, states: States, rows: Sequence[Row], times: int = 40
 ) -> float:

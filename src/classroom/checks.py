@@ -286,8 +286,7 @@ def _with_values(verdict: Verdict, ns: Mapping[str, Any]) -> Verdict:
     lines = tuple(
         f"You have {name} = {shown(ns[name])}"
         for name in verdict.show
-        if not isinstance(ns.get(name), (types.FunctionType, type))
-        and not _is_service(ns.get(name))
+        if not isinstance(ns.get(name), types.FunctionType)
     )
     return Verdict(verdict.what, verdict.hint, verdict.show, lines)
 
@@ -335,15 +334,8 @@ def is_empty(value: object) -> bool:
 
 def _returns_ellipsis(value: object) -> bool:
     """Tell whether a function still has the stub's ``...`` in it."""
-    function = getattr(value, "fn", getattr(value, "inner", value))  # of Prefect, of BentoML
-    if isinstance(function, type):
-        return any(_returns_ellipsis(member) for member in vars(function).values())
+    function = getattr(value, "fn", value)  # of a Prefect task or flow
     return isinstance(function, types.FunctionType) and ... in function.__code__.co_consts
-
-
-def _is_service(value: object) -> bool:
-    """Tell whether a value is a class that a decorator such as BentoML's has wrapped."""
-    return isinstance(getattr(value, "inner", None), type)
 
 
 def shown(value: object, width: int = 100) -> str:

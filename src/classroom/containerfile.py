@@ -13,7 +13,7 @@ INSTRUCTION = re.compile(r"^(FROM|COPY|USER|ENTRYPOINT|CMD)\s+(.+)$", re.MULTILI
 
 
 def instructions(text: str, name: str) -> list[str]:
-    """Return what stands behind each instruction of this name, in order.
+    r"""Return what stands behind each instruction of this name, in order.
 
     Parameters
     ----------

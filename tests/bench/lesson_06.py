@@ -54,6 +54,21 @@ VALUE = (
     f"    return float(re.search(r'^{METRIC}_' + end + r'{{.*}} (\\S+)$', metrics, re.M)[1])\n"
 )
 
+
+def commands(*answers):
+    """Return answers whose commands are not run: each takes seconds, and what they do is done.
+
+    The judge reads the command, and looks at what the lesson's own answer has left.
+    """
+    return tuple(
+        (unrun(one[0]), one[1]) if isinstance(one, tuple) else unrun(one) for one in answers
+    )
+
+
+def unrun(answer):
+    return f"if False:\n    {answer}" if answer.startswith("!") else answer
+
+
 BENCH = {
     "06-ex1": Answers(
         wrong=(
@@ -85,8 +100,9 @@ BENCH = {
             (service(api=""), "no endpoint"),
             (
                 service(
+                    "rows = pd.DataFrame(flights)",
+                    SAID,
                     head="def predict(self, flights: list[dict]) -> list[float]:",
-                    *("rows = pd.DataFrame(flights)", SAID)[0:0],
                 ),
                 "type of the contract",
             ),
@@ -189,7 +205,7 @@ BENCH = {
             (
                 ASK + "with bentoml.SyncHTTPClient(url) as client:\n"
                 "        return client.predict(flights=flights)[0]",
-                "one value",
+                "all of them",
             ),
             (ASK + "return bentoml.SyncHTTPClient(url).predict(flights=flights)", "stays open"),
             (
@@ -225,7 +241,7 @@ BENCH = {
         ),
     ),
     "06-type2": Answers(
-        wrong=(
+        wrong=commands(
             ("!firstflight state", "which feature version"),
             ("!firstflight state --feature-version 2", "feature version 1"),
             ("!firstflight state --help", "the help"),
@@ -237,7 +253,7 @@ BENCH = {
             ("!firstflight state --feature-version 1 -u air_time", "use case"),
             ("!firstflight state --feature-version=1 --since 2013-04-02", "after today"),
         ),
-        right=(
+        right=commands(
             "!firstflight state --feature-version 1",
             "!firstflight state --feature-version=1 --usecase flights",
             "! firstflight state --since 2013-04-01 --feature-version 1",
@@ -355,7 +371,7 @@ BENCH = {
     ),
     # Version 1 is live when these are tried: the command says so, and writes no second entry.
     "06-type3": Answers(
-        wrong=(
+        wrong=commands(
             ("!firstflight promote 2 --by model_owner --reason 'first release'", "version 1"),
             (PROMOTE.replace("model_owner", "on_call"), "only model_owner"),
             ("!firstflight promote 1", "who decides"),
@@ -367,7 +383,7 @@ BENCH = {
             (PROMOTE + " -u air_time", "use case"),
             ("operations.history", "firstflight promote"),
         ),
-        right=(
+        right=commands(
             PROMOTE,
             PROMOTE.replace("--by model_owner", "--by=model_owner"),
             '! firstflight promote --reason "passed the gate; first release" --by model_owner 1',

@@ -9,6 +9,8 @@ import json
 import re
 import shlex
 import shutil
+import sys
+import types
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -95,6 +97,9 @@ def batched(Batched: Any, given: Given) -> bool | str:
     return True
 
 
+ALONE = "an_answer_as_a_file"
+
+
 def _judge_service(service: Any, title: str, given: Given) -> bool | str:
     """Ask a service as HTTP would: JSON through the types of its method, and back."""
     if not hasattr(service, "apis"):
@@ -130,18 +135,20 @@ def _imported(source: str, title: str) -> Any:
     """Run the cell as `bentoml serve` would import it: without the notebook's variables."""
     from IPython.core.inputtransformer2 import TransformerManager
 
-    alone: dict[str, Any] = {"__name__": "service"}
+    code = TransformerManager().transform_cell(source)
+    # pydantic looks up the names of types in the module that a class says it is from.
+    module = sys.modules[ALONE] = types.ModuleType(ALONE)
     try:
-        exec(compile(TransformerManager().transform_cell(source), "<service>", "exec"), alone)
+        exec(compile(code, "<service>", "exec", dont_inherit=True), module.__dict__)
     except NameError as error:
         return _not_in_the_file(error)
-    return alone[title]
+    return getattr(module, title)
 
 
 def _not_in_the_file(error: NameError) -> str:
     return (
-        f"As a file it does not know {error.name!r}: `bentoml serve` imports this cell alone, so it "
-        "may use what it imports itself and what is in self, and nothing of the notebook."
+        f"As a file it does not know {error.name!r}: `bentoml serve` imports this cell alone, so "
+        "it may use what it imports itself and what is in self, and nothing of the notebook."
     )
 
 
@@ -251,6 +258,9 @@ def _compared(said: Any, wanted: list[float], name: str) -> str:
 def curl(answer: Any, given: Given) -> bool | str:
     if not given.source and shutil.which("curl") is None:
         return True  # the reference answer cannot be typed here; httpx does as well
+    wanted = _wanted(given.rows[:1])
+    if same(items(answer), wanted):
+        return True
     text = "\n".join(map(str, items(answer) or [answer])).strip()
     if "not found" in text.lower() and "curl" in text:
         return "There is no curl on this machine: ask with httpx.post, and take its text."
@@ -264,7 +274,6 @@ def curl(answer: Any, given: Given) -> bool | str:
         if "% Total" in text or "Dload" in text:
             return "curl's progress is in it: -s keeps it silent."
         return f"This is no JSON: {text[:80]}. Which address is asked, and what is sent?"
-    wanted = _wanted(given.rows[:1])
     if same(said, wanted):
         return True
     if isinstance(said, dict):
@@ -279,7 +288,7 @@ def curl(answer: Any, given: Given) -> bool | str:
 @exercise(
     "06-ex3",
     "ask",
-    hint="with bentoml.SyncHTTPClient(url) as client: and the client's method predict(flights=...).",
+    hint="with bentoml.SyncHTTPClient(url) as client: and the client's predict(flights=...).",
 )
 def ask(ask: Any, given: Given) -> bool | str:
     function = getattr(ask, "__wrapped__", ask)
@@ -311,7 +320,12 @@ def _names_in(code: Any) -> set[str]:
 
 
 def _read_in(code: Any) -> set[str]:
-    return {i.argval for i in dis.get_instructions(code) if i.opname.startswith("LOAD_")}
+    """Return the local names that a function reads."""
+    found: set[str] = set()
+    for one in dis.get_instructions(code):
+        if one.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_CLOSURE", "STORE_FAST_LOAD")):
+            found |= set(one.argval if isinstance(one.argval, tuple) else (one.argval,))
+    return found
 
 
 def _opens(code: Any) -> set[str]:
