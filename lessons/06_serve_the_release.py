@@ -184,8 +184,16 @@ for wind in (42.6, None, 1048.0, "12"):
 # `release.predict(requests, states)` takes a table of requests and the published state.
 
 # %% [markdown] tags=["task"]
-# Write the method `predict` of `Departures` with BentoML's API. It takes `flights`, a list of `FlightRequest`, and returns a list of numbers, one per flight, by the release in `self.release`
-# with the state in `self.store`. `flight.model_dump()` makes a dict of one request. The cell becomes a file: it may use nothing of the notebook.
+# Write the class `Departures` with BentoML's API. Its `__init__` is this one:
+#
+# ```python
+# def __init__(self):
+#     self.release = registry.load("flights", "1")
+#     self.store = Store("flights", 1, max_age_days=2)  # the published state
+# ```
+#
+# Its endpoint `predict` takes `flights`, a list of `FlightRequest`, and returns a list of numbers, one per flight. `flight.model_dump()` makes a dict of a request.
+# The cell becomes a file, so it may use nothing of the notebook.
 
 # %% id="06-ex2"
 import bentoml
@@ -195,6 +203,8 @@ from firstflight import registry
 from firstflight.state import Store
 from firstflight.usecases.flights import FlightRequest
 
+# BEGIN SOLUTION
+
 
 @bentoml.service(workers=1)
 class Departures:
@@ -202,16 +212,14 @@ class Departures:
         self.release = registry.load("flights", "1")
         self.store = Store("flights", 1, max_age_days=2)
 
-    # BEGIN SOLUTION
     @bentoml.api
     def predict(self, flights: list[FlightRequest]) -> list[float]:
         rows = pd.DataFrame([flight.model_dump() for flight in flights])
         return self.release.predict(rows, self.store).tolist()
 
-    # END SOLUTION
-    # STUB:     def predict(self, flights):
-    # STUB:         return ...
 
+# END SOLUTION
+# STUB: Departures = ...
 
 # %%
 check("06-ex2")
@@ -432,6 +440,7 @@ from firstflight import bento
 
 bento.build("1")
 built = bentoml.get("firstflight-flights:1")
+recipe = ws.root / "Containerfile"
 sorted(path.relative_to(built.path).as_posix() for path in PROJECT.joinpath(built.path).glob("*/*"))
 
 # %% [markdown]
@@ -445,7 +454,6 @@ sorted(path.relative_to(built.path).as_posix() for path in PROJECT.joinpath(buil
 # %% id="06-ex6"
 import bentoml.container
 
-recipe = ws.root / "Containerfile"
 # BEGIN SOLUTION
 bentoml.container.get_containerfile("firstflight-flights:1", output_path=str(recipe))
 # END SOLUTION

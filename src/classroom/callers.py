@@ -105,17 +105,20 @@ def load(url: str, rows: Sequence[Row], callers: int, seconds: float = 2.0) -> d
 
     def caller(first: int, until: Callable[[int], bool]) -> list[tuple[float, bool]]:
         took: list[tuple[float, bool]] = []
-        with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
-            while until(len(took)):
-                row = dict(rows[(first + callers * len(took)) % len(rows)])
-                begun = time.perf_counter()
-                reply = http.post("/predict", json={"flights": [row]})
-                took.append((time.perf_counter() - begun, reply.status_code == 200))
+        while until(len(took)):
+            row = dict(rows[(first + callers * len(took)) % len(rows)])
+            begun = time.perf_counter()
+            reply = http.post("/predict", json={"flights": [row]})
+            took.append((time.perf_counter() - begun, reply.status_code == 200))
         return took
 
-    caller(0, lambda n: n < 20)
-    end = time.monotonic() + seconds
-    with ThreadPoolExecutor(callers) as pool:
+    # One client for all, with a connection for each: to make one costs as much as some answers.
+    with (
+        httpx.Client(base_url=url, timeout=60, trust_env=False) as http,
+        ThreadPoolExecutor(callers) as pool,
+    ):
+        caller(0, lambda n: n < 20)
+        end = time.monotonic() + seconds
         each = list(pool.map(lambda n: caller(n, lambda _: time.monotonic() < end), range(callers)))
     took = [1000 * t for one in each for t, good in one if good] or [float("nan")]
     return {

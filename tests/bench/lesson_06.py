@@ -46,7 +46,7 @@ OWN_FEATURES = (
 CURL = 'answer = !curl -s {mine.url}/predict -H "content-type: application/json" -d @{question}'
 PROMOTE = '!firstflight promote 1 --by model_owner --reason "passed the gate; first release"'
 ASK = "def ask(url, flights):\n    "
-FILE = 'import bentoml.container\nrecipe = ws.root / "Containerfile"\n'
+FILE = "import bentoml.container\n"
 METRIC = "bentoml_service_adaptive_batch_size"
 VALUE = (
     "import re\n"
@@ -326,12 +326,12 @@ BENCH = {
             "from prometheus_client.parser import text_string_to_metric_families as read\n"
             "found = {s.name: s.value for family in read(metrics) for s in family.samples}\n"
             f'mean_batch = found["{METRIC}_sum"] / found["{METRIC}_count"]',
-            "total, count = (\n"
+            "summed, counted = (\n"
             "    float(next(line for line in metrics.splitlines() if f'size_{end}{{' in line)"
             ".split()[-1])\n"
             "    for end in ('sum', 'count')\n"
             ")\n"
-            "mean_batch = total / count",
+            "mean_batch = summed / counted",
         ),
     ),
     "06-ex6": Answers(
@@ -365,7 +365,6 @@ BENCH = {
             "output_path=str(recipe))",
             FILE + "bentoml.container.get_containerfile(str(built.tag), str(recipe))",
             "from bentoml.container import get_containerfile\n"
-            'recipe = ws.root / "Containerfile"\n'
             'get_containerfile(bento_tag="firstflight-flights:1", output_path=f"{recipe}")',
         ),
     ),

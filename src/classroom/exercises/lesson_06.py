@@ -67,8 +67,9 @@ def wind_speed(WindSpeed: Any) -> bool | str:
 @exercise(
     "06-ex2",
     "Departures",
-    hint="@bentoml.api above `def predict(self, flights: list[FlightRequest]) -> list[float]:`; "
-    "inside, a table of the requests, and self.release.predict.",
+    hint="@bentoml.service above the class, @bentoml.api above "
+    "`def predict(self, flights: list[FlightRequest]) -> list[float]:`; inside, a table of the "
+    "requests, and self.release.predict.",
 )
 def departures(Departures: Any, given: Given) -> bool | str:
     return _judge_service(Departures, "Departures", given)
@@ -406,7 +407,7 @@ def containerfile(given: Given) -> bool | str:
         return "Let BentoML write it: bentoml.container.get_containerfile."
     if given.source and not re.search(r"firstflight-flights:(1\b|latest)|built\.tag", code):
         return "Which Bento? Its tag is firstflight-flights:1."
-    if given.source and "recipe" not in code.split("recipe = ", 1)[-1].partition("\n")[2]:
+    if given.source and "recipe" not in code:
         return "It is not written to `recipe`: give output_path, as a text."
     if not recipe.is_file():
         return "There is no file at `recipe`: give output_path, as a text."
