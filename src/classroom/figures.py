@@ -82,7 +82,9 @@ def two_services_against_the_notebook(notebook: Any, services: Mapping[str, Any]
         What each service said of the same flights.
     """
     figure, sides = _plot().subplots(1, 2, figsize=(8, 3.8), sharex=True, sharey=True)
-    figure.suptitle("One model, two services: only one says what the notebook says", y=1.03)
+    figure.suptitle(
+        "One model, two services: only one says what the notebook says", y=1.03, weight="bold"
+    )
     for axes, (name, said), colour in zip(sides, services.items(), (RED, BLUE), strict=True):
         axes.plot([0, 0.7], [0, 0.7], color=GREY, linewidth=1)
         axes.scatter(notebook, said, s=6, color=colour)
