@@ -108,7 +108,7 @@ notebook.assign(service=first_said, apart=apart).nlargest(3, "apart")[shown].rou
 # Now requests that make no sense, or that nobody expected.
 
 # %%
-from classroom import callers
+from classroom import callers, check
 
 odd = callers.odd_requests(rows[0])
 list(odd)
@@ -161,8 +161,6 @@ WindSpeed = Annotated[float | None, Field(strict=True, ge=0, le=120)]
 # STUB: WindSpeed = ...
 
 # %%
-from classroom import check
-
 check("06-ex1")
 
 # %% [markdown]
@@ -383,7 +381,7 @@ class Batched:
 check("06-ex4")
 
 # %% [markdown]
-# Now ask both services: one caller, then sixteen at once, each without a pause, for two seconds. *Before you run it: who gains, and who pays?* It takes about 20 seconds.
+# Now ask both services: one caller, then sixteen at once, each without a pause, for two seconds. It takes about 20 seconds.
 
 # %% tags=["nbval-ignore-output"]
 # about 20 s. Measured: answers and milliseconds differ on every run.
@@ -436,6 +434,8 @@ batched.stop()
 
 # %%
 # about 3 s
+import bentoml.container
+
 from firstflight import bento
 
 bento.build("1")
@@ -452,8 +452,6 @@ sorted(path.relative_to(built.path).as_posix() for path in PROJECT.joinpath(buil
 # Let BentoML write the Containerfile of `firstflight-flights:1` to the path `recipe`. `output_path` takes a text.
 
 # %% id="06-ex6"
-import bentoml.container
-
 # BEGIN SOLUTION
 bentoml.container.get_containerfile("firstflight-flights:1", output_path=str(recipe))
 # END SOLUTION

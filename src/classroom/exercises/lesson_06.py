@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dis
+import functools
 import inspect
 import json
 import re
@@ -207,13 +208,20 @@ def _wanted(rows: list[dict]) -> list[float]:
     """Return the release's own answers, with the state that is published."""
     import pandas as pd
 
-    from firstflight import registry
     from firstflight.state import Store
     from firstflight.usecases.flights import FlightRequest
+    from firstflight.workspace import current
 
     table = pd.DataFrame([FlightRequest.model_validate(row).model_dump() for row in rows])
-    said = registry.load("flights", "1").predict(table, Store("flights", 1, max_age_days=2))
-    return [float(one) for one in said]
+    release = _release(str(current().root))
+    return [float(one) for one in release.predict(table, Store("flights", 1, max_age_days=2))]
+
+
+@functools.cache
+def _release(root: str) -> Any:
+    from firstflight import registry
+
+    return registry.load("flights", "1")
 
 
 def _asked(made: Any, method: Any, rows: list[dict]) -> Any:
