@@ -33,7 +33,7 @@ def wind_speed(WindSpeed: Any) -> bool | str:
 
     try:
         kind = TypeAdapter(WindSpeed)
-    except (PydanticUserError, TypeError) as error:
+    except (PydanticUserError, TypeError, RuntimeError) as error:
         return (
             f"pydantic makes no type of it ({type(error).__name__}): Annotated[type, Field(...)]."
         )
