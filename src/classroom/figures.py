@@ -239,6 +239,33 @@ def two_days_carry_a_gap(daily: Any, heavy: Any) -> None:
 # Lesson 06
 
 
+def two_services_against_the_notebook(notebook: Any, services: Mapping[str, Any]) -> None:
+    """Show what two services said of each flight against what the notebook said.
+
+    Parameters
+    ----------
+    notebook : Series of float
+        The notebook's probabilities.
+    services : mapping of str to array of float
+        What each service said of the same flights.
+    """
+    figure, sides = _plot().subplots(1, 2, figsize=(8, 3.8), sharex=True, sharey=True)
+    figure.suptitle(
+        "One model, two services: only one says what the notebook says", y=1.03, weight="bold"
+    )
+    for axes, (name, said), colour in zip(sides, services.items(), (RED, BLUE), strict=True):
+        axes.plot([0, 0.7], [0, 0.7], color=GREY, linewidth=1)
+        axes.scatter(notebook, said, s=6, color=colour)
+        axes.set_xlabel("the notebook's probability of late")
+        axes.set_title(name, weight="normal")
+    sides[0].set_ylabel("the service's probability of late")
+    show(
+        figure,
+        "Two panels, the service's probability against the notebook's for 970 flights. On the left "
+        "the points lie off the diagonal, mostly below it; on the right all points lie on it.",
+    )
+
+
 # Lesson 07
 
 
