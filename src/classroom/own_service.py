@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from classroom import checks, servers
+from classroom import exercises, servers
 from classroom.errors import CourseError
 from classroom.own_pages import OwnPagesOnly
 from firstflight.workspace import current
@@ -61,7 +61,7 @@ def text_of(service: Any, id: str = "") -> str:
         if lines and f"class {service.inner.__name__}" in "".join(lines):
             return "".join(lines)
     if id:
-        return checks.reference_answer(id)
+        return exercises.reference_answer(id)
     raise CourseError(f"The cell that defines {service.inner.__name__} is not known: run it again.")
 
 
