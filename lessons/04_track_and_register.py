@@ -54,10 +54,10 @@ from classroom import untraced
 
 answers = {}
 for path in untraced.three_files(ws.root / "models", fit):
-    found = skops.io.load(path, trusted=["numpy.dtype"])
-    answers[path.stem] = found.predict_proba(test_features)[:, 1]
-    size, steps = path.stat().st_size // 1000, " > ".join(found.named_steps)
-    print(f"{path.stem:22} {size} kB, {steps}, {found.n_features_in_} inputs")
+    old = skops.io.load(path, trusted=["numpy.dtype"])
+    answers[path.stem] = old.predict_proba(test_features)[:, 1]
+    size, steps = path.stat().st_size // 1000, " > ".join(old.named_steps)
+    print(f"{path.stem:22} {size} kB, {steps}, {old.n_features_in_} inputs")
 
 # %% [markdown] tags=["task"]
 # One of the three has learned from all days up to 17 March. **Which one?** `"model"`, `"model_final"` or `"model_final_v2_really"`.
@@ -76,14 +76,14 @@ import pandas as pd
 from classroom import figures
 
 figures.answers_of_three_files(answers, by="model_final")
-table = pd.DataFrame(answers)
-print(f"largest difference on one flight: {(table.max(axis=1) - table.min(axis=1)).max():.3f}")
+said = pd.DataFrame(answers)
+print(f"largest difference on one flight: {(said.max(axis=1) - said.min(axis=1)).max():.3f}")
 
 # %% [markdown]
 # Size, steps, inputs: all the same, and on one flight the answers are up to 0.254 apart. So it matters which file is used. Somebody who was there remembers the last day of each:
 
 # %%
-from classroom import came
+from classroom import came, check
 
 print(untraced.LAST_DAY)
 came("04-guess1", max(untraced.LAST_DAY, key=untraced.LAST_DAY.get))
@@ -99,8 +99,8 @@ came("04-guess1", max(untraced.LAST_DAY, key=untraced.LAST_DAY.get))
 # %%
 plain = fit("logistic_regression", "2013-01-01")
 trees = fit("hist_gradient_boosting", "2013-02-01")
-for model in (plain, trees):
-    print(type(model[-1]).__name__, skops.io.get_untrusted_types(data=skops.io.dumps(model)))
+for each in (plain, trees):
+    print(type(each[-1]).__name__, skops.io.get_untrusted_types(data=skops.io.dumps(each)))
 
 # %%
 try:
@@ -123,6 +123,7 @@ import mlflow
 from sklearn.metrics import log_loss
 
 mlflow.set_experiment("scratch")
+client = mlflow.MlflowClient()  # asks for what is there
 
 
 def loss(model):
@@ -143,13 +144,13 @@ def data_from(first_day):
 # - its **signature**: the names and types of its inputs.
 
 # %%
-from importlib.metadata import version
+from importlib import metadata
 
 from mlflow.models import infer_signature
 
 how = {
     "skops_trusted_types": list(case.trusted_types),
-    "pip_requirements": [f"scikit-learn=={version('scikit-learn')}"],
+    "pip_requirements": [f"scikit-learn=={metadata.version('scikit-learn')}"],
     "pyfunc_predict_fn": "predict_proba",
     "signature": infer_signature(test_features, plain.predict_proba(test_features)),
 }
@@ -174,14 +175,22 @@ with mlflow.start_run(run_name="trees, from February"):
     mlflow.log_input(data_from("2013-02-01"), context="training")
     second = mlflow.sklearn.log_model(trees, name="model", **how)
 
-# %% [markdown]
-# "What did we try, on which data, and how good was it?" is a query now:
+# %% [markdown] tags=["task"]
+# "What did we try, on which data, and how good was it?" is a query now. **Which of the two runs has the lower log loss?** Give its
+# `run_name`.
+
+# %% id="04-guess2"
+# BEGIN SOLUTION
+guess("04-guess2", "the run with the lower log loss", "trees, from February")
+# END SOLUTION
+# STUB: guess("04-guess2", "the run with the lower log loss", ...)
 
 # %%
-runs = mlflow.search_runs(experiment_names=["scratch"], order_by=["metrics.log_loss"])
+tried = mlflow.search_runs(experiment_names=["scratch"], order_by=["metrics.log_loss"])
+came("04-guess2", tried["tags.mlflow.runName"].iloc[0])
+fed = [mlflow.get_run(run_id).inputs.dataset_inputs[0].dataset for run_id in tried["run_id"]]
 shown = ["tags.mlflow.runName", "params.recipe", "params.first_day", "metrics.log_loss"]
-inputs = [mlflow.get_run(run_id).inputs.dataset_inputs[0].dataset for run_id in runs["run_id"]]
-runs[shown].round(4).assign(data=[data.digest for data in inputs])
+tried[shown].round(4).assign(data=[each.digest for each in fed])
 
 # %% [markdown]
 # The plain recipe on all weeks has the lower log loss, 0.4842 against 0.4952, and `data` is a [digest](glossary.ipynb#digest) of the table
@@ -205,8 +214,6 @@ with mlflow.start_run(run_name="trees, from January"):
 # STUB: third = ...
 
 # %%
-from classroom import check
-
 check("04-ex1")
 
 # %% [markdown]
@@ -234,7 +241,6 @@ ui.at(untraced.beside(first, second, third), "the three runs side by side")
 
 # %% id="04-look1"
 # BEGIN SOLUTION
-client = mlflow.MlflowClient()
 three = [client.get_run(model.run_id) for model in (first, second, third)]
 three.sort(key=lambda run: run.data.metrics["log_loss"])
 lowest = three[0].info.run_name
@@ -267,10 +273,9 @@ except mlflow.exceptions.MlflowException as error:
 # never change. An [alias](glossary.ipynb#alias) is a name for one of them that can be moved.
 
 # %%
-client = mlflow.MlflowClient()
 client.create_registered_model("scratch")
-for model in (first, second):
-    client.create_model_version("scratch", source=model.model_uri, run_id=model.run_id)
+for each in (first, second):
+    client.create_model_version("scratch", source=each.model_uri, run_id=each.run_id)
 client.set_registered_model_alias("scratch", "candidate", "1")
 
 # %% [markdown]
@@ -299,16 +304,16 @@ type(mlflow.sklearn.load_model("models:/scratch@candidate")[-1]).__name__
 # The same line as above gets your model now. On a bad night somebody wants to undo what you did: **does MLflow still know that `candidate`
 # pointed at version 1 before?** `True` or `False`.
 
-# %% id="04-guess2"
+# %% id="04-guess3"
 # BEGIN SOLUTION
-guess("04-guess2", "MLflow knows where the alias pointed before", True)
+guess("04-guess3", "MLflow knows where the alias pointed before", True)
 # END SOLUTION
-# STUB: guess("04-guess2", "MLflow knows where the alias pointed before", ...)
+# STUB: guess("04-guess3", "MLflow knows where the alias pointed before", ...)
 
 # %%
-before = client.get_model_version("scratch", "1")
-print("version 1 has the aliases", before.aliases, "and the tags", before.tags)
-came("04-guess2", bool(before.aliases or before.tags))
+left = client.get_model_version("scratch", "1")
+print("version 1 has the aliases", left.aliases, "and the tags", left.tags)
+came("04-guess3", bool(left.aliases or left.tags))
 untraced.alias_rows("scratch").columns.tolist()
 
 # %% [markdown]
@@ -316,7 +321,7 @@ untraced.alias_rows("scratch").columns.tolist()
 # no place for who, when, why, or the version before. You can see the same on its page:
 
 # %%
-ui.at("models/scratch".join(("#/", "?workflowType=machine_learning")), "the model scratch")
+ui.at("#/models/scratch?workflowType=machine_learning", "the model scratch")
 
 # %% [markdown]
 # ## Who did what
@@ -422,8 +427,10 @@ check("04-ex3")
 # about 4 s
 from firstflight import registry, train
 
-rows = snapshot.load(made_from("flights", "1"))
-again = train.fit(case, rows, "logistic_regression").estimator.predict_proba(test_features)[:, 1]
+its_rows = snapshot.load(made_from("flights", "1"))
+again = train.fit(case, its_rows, "logistic_regression").estimator.predict_proba(test_features)[
+    :, 1
+]
 version_1 = registry.load("flights", "1")
 theirs = version_1.estimator.predict_proba(test_features)[:, 1]
 print(f"{(again == theirs).sum()} of {len(theirs)} answers are equal")
@@ -437,11 +444,11 @@ print(f"{(again == theirs).sum()} of {len(theirs)} answers are equal")
 # MLflow is asked for version 1 after that. **Which share of its 12,836 answers will be another one**, from 0 to 1? Say 0 if you expect that
 # it refuses to load.
 
-# %% id="04-guess3"
+# %% id="04-guess4"
 # BEGIN SOLUTION
-guess("04-guess3", "share of other answers after the swap", 0)
+guess("04-guess4", "share of other answers after the swap", 0)
 # END SOLUTION
-# STUB: guess("04-guess3", "share of other answers after the swap", ...)
+# STUB: guess("04-guess4", "share of other answers after the swap", ...)
 
 # %%
 from firstflight.release import ReleaseError
@@ -454,7 +461,7 @@ with untraced.swapped(where / "model.skops", other):
         registry.load("flights", "1")
     except ReleaseError as error:
         print("firstflight: ReleaseError,", str(error).rpartition(": ")[2])
-came("04-guess3", changed.mean())
+came("04-guess4", changed.mean())
 
 # %%
 print("put back, and loads:", registry.load("flights", "1").about["trained_to"])

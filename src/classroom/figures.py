@@ -203,7 +203,6 @@ def answers_of_three_files(answers: Mapping[str, Any], by: str) -> None:
     )
 
 
-
 # Lesson 05
 
 

@@ -61,9 +61,7 @@ def three_files(folder: Path, fit: Callable[[str, str, str], Any]) -> list[Path]
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, last_day in LAST_DAY.items():
-        skops.io.dump(
-            fit("logistic_regression", "2013-01-01", last_day), folder / f"{name}.skops"
-        )
+        skops.io.dump(fit("logistic_regression", "2013-01-01", last_day), folder / f"{name}.skops")
     return sorted(folder / f"{name}.skops" for name in LAST_DAY)
 
 
@@ -223,11 +221,11 @@ def keep_only(name: str, lineage: Mapping[str, str]) -> bool:
         if one not in right[:1] and one.run_id:
             client.delete_run(one.run_id)
     if right:
-        one = right[0]
+        one, source = right[0], str(right[0].source)
         client.create_registered_model(name, description=description)
-        made = one.source.rpartition("/")[2] if one.source.startswith("models:/m-") else None
+        made = source.rpartition("/")[2] if source.startswith("models:/m-") else None
         client.create_model_version(
-            name, source=one.source, run_id=one.run_id, tags=one.tags, model_id=made
+            name, source=source, run_id=one.run_id, tags=one.tags, model_id=made
         )
     return True
 

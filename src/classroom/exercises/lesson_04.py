@@ -1,4 +1,4 @@
-"""What lesson 04 asks: a run of one's own, an alias that moves, a history, and what made a model."""
+"""What lesson 04 asks: a run of one's own, an alias that moves, who did what, what made a model."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def _client() -> Any:
 
 @exercise(
     "04-ex1",
+    "mine",
     "third",
     hint="Six lines as for the second run, with another pair of recipe and first day.",
 )
-def third_run(third: Any, given: Given) -> bool | str:
+def third_run(mine: Any, third: Any, given: Given) -> bool | str:
     import mlflow
 
     if mlflow.active_run() is not None:
@@ -53,7 +54,7 @@ def third_run(third: Any, given: Given) -> bool | str:
         return f"Your run is in the experiment {where!r}, and the others are in 'scratch'."
     return (
         _params_of(run, earlier, given)
-        or _figures_of(third, run, given)
+        or _figures_of(mine, third, run, given)
         or _rest_of(third, run, earlier, given)
         or True
     )
@@ -81,7 +82,7 @@ def _params_of(run: Any, earlier: list[Any], given: Given) -> str:
     return ""
 
 
-def _figures_of(third: Any, run: Any, given: Given) -> str:
+def _figures_of(mine: Any, third: Any, run: Any, given: Given) -> str:
     import mlflow
 
     found = run.data.metrics
@@ -97,10 +98,14 @@ def _figures_of(third: Any, run: Any, given: Given) -> str:
     kind = type(model[-1]).__name__.lower()
     recipe = run.data.params["recipe"]
     if ("logistic" in recipe) != ("logistic" in kind):
-        return f"The run says {recipe}, and the model that it logged is a {type(model[-1]).__name__}."
+        return (
+            f"The run says {recipe}, and the model that it logged is a {type(model[-1]).__name__}."
+        )
     logged, wanted = found["log_loss"], given.loss(model)
     if same(logged, wanted):
         return ""
+    if hasattr(mine, "predict_proba") and same(logged, given.loss(mine)):
+        return "The log_loss is that of mine, and the run logged another model."
     for name, other in (("the first run's", given.plain), ("the second run's", given.trees)):
         if same(logged, given.loss(other)):
             return f"The log_loss is {name}: give loss() the model that you log."
@@ -156,6 +161,7 @@ def compared(lowest: Any, lower_by: Any, given: Given) -> bool | str:
         )
     if is_bool(lower_by) or not isinstance(lower_by, Real):
         return "lower_by is a number: how much lower than the next one."
+    lower_by = float(lower_by)
     apart = losses[second] - losses[best]
     if abs(lower_by - apart) <= SHOWN and (lower_by > 0 or apart <= SHOWN):
         return True
@@ -165,7 +171,9 @@ def compared(lowest: Any, lower_by: Any, given: Given) -> bool | str:
         return "That is the run's own log loss: take it from that of the next one."
     if abs(lower_by - (losses[worst] - losses[best])) <= SHOWN:
         return "That is how far the worst is away: compare with the next best."
-    if same(lower_by, 100 * apart, close=0.1) or same(lower_by, 100 * apart / losses[second], close=0.1):
+    if same(lower_by, 100 * apart, close=0.1) or same(
+        lower_by, 100 * apart / losses[second], close=0.1
+    ):
         return "That is in percent: take one number of the page from the other."
     return mistake(lower_by, apart) or "It is not the difference of the two lowest log losses."
 
