@@ -194,20 +194,21 @@ tried[shown].round(4).assign(data=[each.digest for each in fed])
 
 # %% [markdown]
 # The plain recipe on all weeks has the lower log loss, 0.4842 against 0.4952, and `data` is a [digest](glossary.ipynb#digest) of the table
-# that each was fitted on: two runs, two tables. But two things differ between the runs, so nobody knows which of them helped.
+# that each was fitted on: two runs, two tables. But recipe and first day both differ, so nobody knows which of them made the difference.
 
 # %% [markdown] tags=["task"]
-# Log a third run that helps to find out: one of the two recipes, and a first day between 1 January and 10 March, in a pair that was not
+# Log a third run that helps to find out: one of the two recipes, and a first day from 1 January to 10 March, in a pair that was not
 # tried yet. Call your model `mine`, give the run a name of its own, log what the others have, and keep in `third` what `log_model` returns.
 
 # %% id="04-ex1"
 mlflow.end_run()  # closes a run that an earlier try has left open
 # BEGIN SOLUTION
-mine = fit("hist_gradient_boosting", "2013-01-01")
+recipe, first_day = "hist_gradient_boosting", "2013-01-01"
+mine = fit(recipe, first_day)
 with mlflow.start_run(run_name="trees, from January"):
-    mlflow.log_params({"recipe": "hist_gradient_boosting", "first_day": "2013-01-01"})
+    mlflow.log_params({"recipe": recipe, "first_day": first_day})
     mlflow.log_metric("log_loss", loss(mine))
-    mlflow.log_input(data_from("2013-01-01"), context="training")
+    mlflow.log_input(data_from(first_day), context="training")
     third = mlflow.sklearn.log_model(mine, name="model", **how)
 # END SOLUTION
 # STUB: mine = ...
@@ -236,8 +237,8 @@ ui.at("#/experiments?workflowType=machine_learning", "all experiments")
 ui.at(untraced.beside(first, second, third), "the three runs side by side")
 
 # %% [markdown] tags=["task"]
-# Open the link and go down to *Metrics*. Which run has the lowest log loss, and by how much is it lower than the next one? Give the run's
-# name as a text, and the difference as the page shows the numbers.
+# Open the link and go down to *Metrics*. Which run has the lowest log loss, and by how much is it lower than that of the next one? Give
+# `lowest` the run's name, and `lower_by` the difference of the numbers that the page shows.
 
 # %% id="04-look1"
 # BEGIN SOLUTION
@@ -253,8 +254,8 @@ lower_by = three[1].data.metrics["log_loss"] - three[0].data.metrics["log_loss"]
 check("04-look1")
 
 # %% [markdown]
-# That is a small difference, and it comes from two weeks. Whether such a difference means anything is the question of lesson 05. Here it
-# is only written down, so that it can be asked.
+# All of it comes from two weeks. Whether such a difference means anything is the question of lesson 05. Here it is written down, so that it
+# can be asked.
 #
 # The signature does its work when a model is asked. `pyfunc` is MLflow's way to load any model, whatever made it:
 
@@ -273,7 +274,9 @@ except mlflow.exceptions.MlflowException as error:
 # never change. An [alias](glossary.ipynb#alias) is a name for one of them that can be moved.
 
 # %%
-client.create_registered_model("scratch")
+scratch = client.create_registered_model("scratch")
+
+# %%
 for each in (first, second):
     client.create_model_version("scratch", source=each.model_uri, run_id=each.run_id)
 client.set_registered_model_alias("scratch", "candidate", "1")
@@ -317,8 +320,8 @@ came("04-guess3", bool(left.aliases or left.tags))
 untraced.alias_rows("scratch").columns.tolist()
 
 # %% [markdown]
-# It does not. The columns are those of the table in which its database keeps aliases: one row per alias, with the version of *now*. There is
-# no place for who, when, why, or the version before. You can see the same on its page:
+# It does not. These are the columns in which its database keeps aliases: one row per alias, with the version of *now*. There is no place
+# for who, when, why, or the version before. The page of the model shows no more:
 
 # %%
 ui.at("#/models/scratch?workflowType=machine_learning", "the model scratch")
@@ -352,7 +355,7 @@ ended_by = history.entries("rehearsal")[-1].by
 check("04-look2")
 
 # %% [markdown]
-# Four questions that the alias could not answer, in one row: what, when, who, why. From lesson 06 on the newest record *is* what serves,
+# Each row says what, when, who and why. From lesson 06 on the newest record *is* what serves,
 # and MLflow's aliases follow it, for people.
 #
 # ## Version 1
@@ -374,8 +377,8 @@ check("04-look2")
 check("04-type1")
 
 # %% [markdown]
-# The command takes the snapshot, fits, and makes the calls that you have just made. What it logs is more than a model: it is a
-# [release](glossary.ipynb#release).
+# The command takes the snapshot, fits, and makes the calls that you have made above. What it logs is more than a model: it is a
+# [release](glossary.ipynb#release). These are its files:
 
 # %%
 from pathlib import Path
@@ -397,8 +400,8 @@ pd.Series(tags, name="flights, version 1").to_frame()
 # %% [markdown]
 # ## Which data made it?
 #
-# That was the second half of the question at the top. The tags hold the answer for a person. Code must find it for any version: of any
-# model that is live on some bad night.
+# That was the second half of the question at the top. For version 1 you can read the answer, `snapshot`. Code must find it for whatever
+# version is live on a bad night, of whatever model.
 
 # %% [markdown] tags=["task"]
 # Write `made_from(name, version)` with MLflow's client: the digest of the snapshot that made this version of this model. The check will
@@ -420,8 +423,7 @@ def made_from(name, version):
 check("04-ex3")
 
 # %% [markdown]
-# The digest leads to the rows. If that is true, a model that is made again from them gives the same answers, to the last digit. The cell
-# below asks for no file of yours: only for the digest.
+# The digest leads to the rows. If that is true, a model that is made again from them gives the same answers, to the last digit.
 
 # %%
 # about 4 s
@@ -467,7 +469,7 @@ came("04-guess4", changed.mean())
 print("put back, and loads:", registry.load("flights", "1").about["trained_to"])
 
 # %% [markdown]
-# MLflow loads what lies there. `registry.load` first computes the digest of all files and compares it with the one in the version's tags;
+# Not one answer is the same, and MLflow did not say a word: it loads what lies there. `registry.load` first computes the digest of all files and compares it with the one in the version's tags;
 # then the library versions, the feature code and the types; and last it asks the frozen requests again.
 #
 # ## At work tomorrow

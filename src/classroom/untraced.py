@@ -29,14 +29,14 @@ CHANGES: tuple[tuple[str, str, dict[str, str | None], str, str], ...] = (
         "2013-03-25",
         "promote",
         {"live": "2", "previous": "1"},
-        "trees, fitted on the newest weeks",
+        "trees, on the newest weeks",
         "model_owner",
     ),
     (
         "2013-03-27",
         "rollback",
         {"live": "1", "previous": None},
-        "its evening flights are far too high",
+        "far too high in the evening",
         "on_call",
     ),
 )
