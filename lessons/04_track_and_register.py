@@ -228,10 +228,13 @@ check("04-ex1")
 from classroom import servers
 
 ui = servers.mlflow()
-ui.at("#/experiments?workflowType=machine_learning", "all experiments")
+number = mlflow.get_experiment_by_name("scratch").experiment_id
+ui.at(f"#/experiments/{number}/runs?workflowType=machine_learning", "the runs of scratch")
 
 # %% [markdown]
-# The page below is what you get when you tick three runs of an experiment and choose *Compare*.
+# Two of its views lie behind one switch, top left: *Model training* is ours. In *GenAI* there is nothing to see here.
+#
+# The next page is what you get when you tick three runs there and choose *Compare*.
 
 # %%
 ui.at(untraced.beside(first, second, third), "the three runs side by side")
@@ -336,8 +339,8 @@ ui.at("#/models/scratch?workflowType=machine_learning", "the model scratch")
 untraced.rehearse(first, second)
 
 # %% [markdown] tags=["task"]
-# Type `!firstflight history --usecase rehearsal` into this cell, or the same without `!` in a terminal. Which version `answered` on 26
-# March? And which role ended that (`ended_by`)? Give a number and the role's name, as texts.
+# Ask for the history of `rehearsal`, here or in a terminal: the command is `firstflight history`, and its option `--usecase` names the
+# model. Which version `answered` on 26 March, and which role ended that (`ended_by`)? Give both as texts.
 
 # %% id="04-look2"
 # BEGIN SOLUTION

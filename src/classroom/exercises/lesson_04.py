@@ -218,7 +218,7 @@ def candidate_moved(newest: Any, given: Given) -> bool | str:
     "04-look2",
     "answered",
     "ended_by",
-    hint="firstflight history --usecase rehearsal: one row per change, the oldest first.",
+    hint="!firstflight history --usecase NAME prints one row per change, the oldest first.",
 )
 def who_did_what(answered: Any, ended_by: Any) -> bool | str:
     from firstflight import history
@@ -247,7 +247,9 @@ def who_did_what(answered: Any, ended_by: Any) -> bool | str:
     return mistake(ended_by, role) or f"{ended_by!r} is in no row: look at the column by."
 
 
-@exercise("04-type1", hint="!firstflight train RECIPE --start DAY --end DAY, with its three words.")
+@exercise(
+    "04-type1", hint="!firstflight train RECIPE --start DAY --end DAY: the task says all three."
+)
 def trained(given: Given) -> bool | str:
     lines = [line.strip() for line in given.source.splitlines()]
     lines = [line for line in lines if line and line[0] != "#" and line not in ("pass", "...")]
