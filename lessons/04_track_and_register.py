@@ -19,7 +19,7 @@ show_map("04")
 # ## Three files
 #
 # Today is 1 April 2013. `winter` is the [snapshot](glossary.ipynb#snapshot) of lesson 03, with the rows from 1 January to 17 March. The
-# two weeks after it will say how good a model is. A recipe is a pipeline that is not fitted yet.
+# two weeks after it will say how good a model is. A recipe is a pipeline that is not fitted yet. The next cell takes about 5 seconds.
 
 # %%
 # about 5 s
@@ -80,7 +80,8 @@ said = pd.DataFrame(answers)
 print(f"largest difference on one flight: {(said.max(axis=1) - said.min(axis=1)).max():.3f}")
 
 # %% [markdown]
-# Size, steps, inputs: all the same, and on one flight the answers are up to 0.254 apart. So it matters which file is used. Somebody who was there remembers the last day of each:
+# Size, steps, inputs: all the same, and on one flight the answers are up to 0.254 apart. So it matters which file is used. Somebody who
+# was there remembers the last day of each:
 
 # %%
 from classroom import came, check
@@ -89,7 +90,7 @@ print(untraced.LAST_DAY)
 came("04-guess1", max(untraced.LAST_DAY, key=untraced.LAST_DAY.get))
 
 # %% [markdown]
-# The name that sounds newest stops five weeks early. Nothing in the files could have told you, and next year nobody remembers.
+# The name that sounds newest stops five weeks early. Neither name nor size nor steps could have told you, and next year nobody remembers.
 #
 # ## What is in a file
 #
@@ -139,7 +140,7 @@ def data_from(first_day):
 # How a model is to be saved is the same for all runs, so it is said once:
 #
 # - the types that loading may trust;
-# - the package that it needs (left out, MLflow finds it by loading the model in a fresh process, which takes longer than training);
+# - the package that it needs (left out, MLflow loads the model in a fresh process to find it, which takes seconds);
 # - that its answer is the probability, not a yes or no;
 # - its **signature**: the names and types of its inputs.
 
@@ -157,7 +158,7 @@ how = {
 
 # %% [markdown]
 # Now a run, line by line: **parameters** are what you chose, a **metric** is what came out, an **input** is the data. The model goes in last.
-# What `log_model` returns knows its run, and where the model lies.
+# What `log_model` returns knows its run, and where the model lies. Each of the two runs takes some 4 seconds.
 
 # %%
 # about 4 s
@@ -203,12 +204,11 @@ tried[shown].round(4).assign(data=[each.digest for each in fed])
 # %% id="04-ex1"
 mlflow.end_run()  # closes a run that an earlier try has left open
 # BEGIN SOLUTION
-recipe, first_day = "hist_gradient_boosting", "2013-01-01"
-mine = fit(recipe, first_day)
+mine = fit("hist_gradient_boosting", "2013-01-01")
 with mlflow.start_run(run_name="trees, from January"):
-    mlflow.log_params({"recipe": recipe, "first_day": first_day})
+    mlflow.log_params({"recipe": "hist_gradient_boosting", "first_day": "2013-01-01"})
     mlflow.log_metric("log_loss", loss(mine))
-    mlflow.log_input(data_from(first_day), context="training")
+    mlflow.log_input(data_from("2013-01-01"), "training")
     third = mlflow.sklearn.log_model(mine, name="model", **how)
 # END SOLUTION
 # STUB: mine = ...
@@ -220,7 +220,7 @@ check("04-ex1")
 # %% [markdown]
 # ## Compare on MLflow's page
 #
-# People who do not write queries look at MLflow's pages. For them a server reads the same database. It takes some seconds to start, and
+# People who do not write queries look at MLflow's pages. For them a server reads the same database. It takes about 8 seconds to start, and
 # stays up after this lesson.
 
 # %%
@@ -273,8 +273,8 @@ except mlflow.exceptions.MlflowException as error:
 # %% [markdown]
 # ## Register: versions and aliases
 #
-# A run is an attempt; most are forgotten. A **registered model** is a list of numbered versions of what may be used, and a version's files
-# never change. An [alias](glossary.ipynb#alias) is a name for one of them that can be moved.
+# A run is an attempt; most are forgotten. A **registered model** is a list of numbered versions of what may be used; what a number stands for
+# is not meant to change. An [alias](glossary.ipynb#alias) is a name for one of them that can be moved.
 
 # %%
 scratch = client.create_registered_model("scratch")
@@ -333,7 +333,8 @@ ui.at("#/models/scratch?workflowType=machine_learning", "the model scratch")
 # ## Who did what
 #
 # So an alias is for people, and what serves needs a [deployment history](glossary.ipynb#deployment-history). `firstflight` writes each
-# change as a numbered record, once, and never overwrites it. Another model, `rehearsal`, had three changes in March:
+# change as a numbered record, once, and never overwrites it. Another model, `rehearsal`, gets three changes of March,
+# as a team might have made them:
 
 # %%
 untraced.rehearse(first, second)
@@ -358,8 +359,7 @@ ended_by = history.entries("rehearsal")[-1].by
 check("04-look2")
 
 # %% [markdown]
-# Each row says what, when, who and why. From lesson 06 on the newest record *is* what serves,
-# and MLflow's aliases follow it, for people.
+# Each row says what, when, who and why. From lesson 06 on the newest record *is* what serves, and MLflow's aliases follow it, for people.
 #
 # ## Version 1
 #
@@ -433,12 +433,11 @@ check("04-ex3")
 from firstflight import registry, train
 
 its_rows = snapshot.load(made_from("flights", "1"))
-again = train.fit(case, its_rows, "logistic_regression").estimator.predict_proba(test_features)[
-    :, 1
-]
+again = train.fit(case, its_rows, "logistic_regression").estimator
+ours = again.predict_proba(test_features)[:, 1]
 version_1 = registry.load("flights", "1")
 theirs = version_1.estimator.predict_proba(test_features)[:, 1]
-print(f"{(again == theirs).sum()} of {len(theirs)} answers are equal")
+print(f"{(ours == theirs).sum()} of {len(theirs)} answers are equal")
 
 # %% [markdown]
 # ## A file that was changed
@@ -472,8 +471,9 @@ came("04-guess4", changed.mean())
 print("put back, and loads:", registry.load("flights", "1").about["trained_to"])
 
 # %% [markdown]
-# Not one answer is the same, and MLflow did not say a word: it loads what lies there. `registry.load` first computes the digest of all files and compares it with the one in the version's tags;
-# then the library versions, the feature code and the types; and last it asks the frozen requests again.
+# Not one answer is the same, and MLflow did not say a word: it loads what lies there. `registry.load` first computes the digest of all
+# files and compares it with `release_digest` of the version's tags; then the library versions, the feature code and the types; and last it
+# asks the frozen requests again.
 #
 # ## At work tomorrow
 #
