@@ -4,13 +4,13 @@
 # **The failure.** "Where is this model right now, and which data made it?" There is a folder with three files, each from a week in which
 # somebody tried something. The question has no answer, and nothing says that it has none.
 #
-# *What you'll do*: fail to tell three real models apart, then track runs and register versions with **MLflow**, see what its aliases keep
-# and what they forget, and register the real version 1, which nobody can change unnoticed.
+# *What you'll do*: fail to tell three real models apart; log runs, register versions and move an alias with **MLflow**, and compare on its
+# pages; find out who did what; make the team's version 1 and follow it back to its rows.
 #
-# *What you need*: 30 minutes, 1 GB of memory, and the workspace of lesson 03. You may run the lesson twice.
+# *What you need*: 35 minutes, 1 GB of memory, and the workspace of lesson 03.
 
 # %%
-from classroom import begin, check, checklist, end, leaves, ledger, servers, show, show_map
+from classroom import begin, show_map
 
 ws = begin("04")
 show_map("04")
@@ -18,317 +18,533 @@ show_map("04")
 # %% [markdown]
 # ## Three files
 #
-# The snapshot of lesson 03, from 1 January to 17 March, and the two weeks after it. Three times somebody fits the same recipe on a different span of days, and saves it under the next free name. The files are `skops` files; why, you will see below.
+# Today is 1 April 2013. `winter` is the [snapshot](glossary.ipynb#snapshot) of lesson 03, with the rows from 1 January to 17 March. The
+# two weeks after it will say how good a model is. A recipe is a pipeline that is not fitted yet. The next cell takes about 5 seconds.
 
 # %%
+# about 5 s
 import datetime as dt
 
-import pandas as pd
-import skops.io
+from classroom import today
+from firstflight import operations, snapshot, usecase
 
-from firstflight import clock, operations, snapshot, usecase
-
-clock.set_today("2013-04-01")
+today("2013-04-01")
 case = usecase.get("flights")
 landed = operations.landed(case)
 winter = snapshot.take(case, landed, dt.date(2013, 1, 1), dt.date(2013, 3, 17), feature_version=1)
+later = snapshot.take(case, landed, dt.date(2013, 3, 18), dt.date(2013, 3, 31), feature_version=1)
 features, label, requests = winter.training_rows(case)
-test_features, test_label, _ = snapshot.take(
-    case, landed, dt.date(2013, 3, 18), dt.date(2013, 3, 31), feature_version=1
-).training_rows(case)
+test_features, test_label, _ = later.training_rows(case)
 
-files = ws.root / "models"
-files.mkdir(exist_ok=True)
-for name, last_day in (
-    ("model", "2013-01-31"),
-    ("model_final", "2013-03-17"),
-    ("model_final_v2_really", "2013-02-10"),
-):
-    days = requests["date"] <= last_day
-    model = case.recipes["logistic_regression"](case.features[1]).fit(features[days], label[days])
-    skops.io.dump(model, files / f"{name}.skops")
-
-# %% [markdown]
-# A month later, from the files alone: which one is live? Which days made it? *Before you run the cell: which one would you take?*
 
 # %%
+def fit(recipe, first_day, last_day="2013-03-17"):
+    days = requests["date"].between(first_day, last_day)
+    return case.recipes[recipe](case.features[1]).fit(features[days], label[days])
+
+
+# %% [markdown]
+# Three times somebody fits the logistic regression, each time up to another day, and saves it under the next free name. That was a month
+# ago. Here are the files:
+
+# %%
+import skops.io
+
+from classroom import untraced
+
 answers = {}
-for path in sorted(files.glob("*.skops")):
-    model = skops.io.load(path, trusted=["numpy.dtype"])
-    answers[path.stem] = model.predict_proba(test_features)[:, 1]
-    steps = " > ".join(step for step, _ in model.steps)
-    size = f"{path.stat().st_size / 1000:.0f} kB"
-    print(f"{path.stem:22} {size}, {steps}, {model.n_features_in_} inputs")
+for path in untraced.three_files(ws.root / "models", fit):
+    old = skops.io.load(path, trusted=["numpy.dtype"])
+    answers[path.stem] = old.predict_proba(test_features)[:, 1]
+    size, steps = path.stat().st_size // 1000, " > ".join(old.named_steps)
+    print(f"{path.stem:22} {size} kB, {steps}, {old.n_features_in_} inputs")
+
+# %% [markdown] tags=["task"]
+# One of the three has learned from all days up to 17 March. **Which one?** `"model"`, `"model_final"` or `"model_final_v2_really"`.
+
+# %% id="04-guess1"
+from classroom import guess
+
+# BEGIN SOLUTION
+guess("04-guess1", "the file that learned from most days", "model_final_v2_really")
+# END SOLUTION
+# STUB: guess("04-guess1", "the file that learned from most days", ...)
 
 # %%
-import matplotlib.pyplot as plt
+import pandas as pd
 
-table = pd.DataFrame(answers).sort_values("model_final", ignore_index=True)
-gap = (table.max(axis=1) - table.min(axis=1)).max()
-figure, axes = plt.subplots()
-for name, color in zip(table, ("#b3341f", "#2f6f9f", "#c9a227"), strict=True):
-    axes.plot(table.index / 1000, table[name].rolling(100).mean(), label=name, color=color)
-axes.set(xlabel="flights of 18-31 March, sorted by the answer of model_final (thousands)")
-axes.set_ylabel("probability of being late\n(mean of 100 flights)")
-axes.legend()
-axes.set_title("Three files that look alike give three answers")
-show(
-    figure,
-    "Probability of being late for 12,836 flights from three model files. The curves have one shape and differ in height "
-    "nearly everywhere.",
-)
-print(f"largest difference on one flight: {gap:.3f}")
+from classroom import figures
+
+figures.answers_of_three_files(answers, by="model_final")
+said = pd.DataFrame(answers)
+print(f"largest difference on one flight: {(said.max(axis=1) - said.min(axis=1)).max():.3f}")
 
 # %% [markdown]
-# Size, steps, inputs: all the same, and on one flight the answers are up to 0.254 apart. The name helps least: `model_final_v2_really` sounds newest, and it stops five weeks before `model_final`. You know it because you have just read the code that made it. In a month nobody has.
-#
-# ## Track: MLflow's runs
-#
-# A run is one attempt with what went in and what came out: parameters, metrics, the data set, the model. MLflow writes it into a database
-# in the workspace; no server is needed for that.
+# Size, steps, inputs: all the same, and on one flight the answers are up to 0.254 apart. So it matters which file is used. Somebody who
+# was there remembers the last day of each:
 
 # %%
-import time
-from importlib.metadata import version
+from classroom import came, check
 
-import mlflow
-from mlflow import MlflowClient
-from mlflow.models import infer_signature
-
-from firstflight import metrics
-
-began = int(1000 * time.time())
-mlflow.set_experiment("scratch")
-
-
-def try_recipe(recipe, first_day):
-    rows = requests["date"] >= first_day
-    with mlflow.start_run(run_name=f"{recipe} from {first_day}"):
-        mlflow.log_params({"recipe": recipe, "first_day": first_day, "rows": int(rows.sum())})
-        fitted_on = features[rows].assign(label=label[rows])
-        data = mlflow.data.from_pandas(fitted_on, name="winter", targets="label")
-        mlflow.log_input(data, context="training")
-        model = case.recipes[recipe](case.features[1]).fit(features[rows], label[rows])
-        answers = model.predict_proba(test_features)[:, 1]
-        mlflow.log_metric("log_loss", metrics.row_loss("log_loss", test_label, answers).mean())
-        return mlflow.sklearn.log_model(
-            model,
-            name="model",
-            serialization_format="skops",
-            skops_trusted_types=list(case.trusted_types),
-            signature=infer_signature(test_features, answers),
-            pip_requirements=[f"scikit-learn=={version('scikit-learn')}"],
-            pyfunc_predict_fn="predict_proba",
-        )
-
-
-first = try_recipe("logistic_regression", "2013-01-01")
-second = try_recipe("hist_gradient_boosting", "2013-02-01")
+print(untraced.LAST_DAY)
+came("04-guess1", max(untraced.LAST_DAY, key=untraced.LAST_DAY.get))
 
 # %% [markdown]
-# Now the question "what did we try, on which data, and how good was it?" is a query.
+# The name that sounds newest stops five weeks early. Neither name nor size nor steps could have told you, and next year nobody remembers.
+#
+# ## What is in a file
+#
+# These are `skops` files, and that is no detail. A pickle is a program: loading one runs it, whoever wrote it. A skops file holds data and
+# the *names* of types, and loading names each type that it would have to trust.
 
 # %%
-runs = mlflow.search_runs(
-    experiment_names=["scratch"],
-    filter_string=f"attributes.start_time >= {began}",
-    order_by=["metrics.log_loss"],
-)
-shown = runs[["params.recipe", "params.first_day", "params.rows", "metrics.log_loss"]].round(4)
-inputs = [mlflow.get_run(run_id).inputs.dataset_inputs[0] for run_id in runs["run_id"]]
-shown.assign(data=[each.dataset.digest for each in inputs])
-
-# %% [markdown]
-# One line a run: the plain recipe on all weeks has 0.4842, the trees on the last weeks 0.4952, and `data` is MLflow's digest of the table
-# that each was fitted on. Two runs, two tables.
-#
-# ## What is in the file
-#
-# A pickle is a program: loading one runs it, whoever wrote it. A skops file holds data and the *names* of types, and loading names each
-# type that may be built. Each of these two models needs one type that skops does not trust by itself.
+plain = fit("logistic_regression", "2013-01-01")
+trees = fit("hist_gradient_boosting", "2013-02-01")
+for each in (plain, trees):
+    print(type(each[-1]).__name__, skops.io.get_untrusted_types(data=skops.io.dumps(each)))
 
 # %%
-for name, info in (("logistic regression", first), ("boosted trees", second)):
-    file = mlflow.artifacts.download_artifacts(info.model_uri) + "/model.skops"
-    print(f"{name:20} {skops.io.get_untrusted_types(file=file)}")
 try:
-    skops.io.load(file, trusted=["numpy.dtype"])
+    skops.io.loads(skops.io.dumps(trees), trusted=["numpy.dtype"])
 except skops.io.exceptions.UntrustedTypesFoundException as error:
     print(type(error).__name__)
 
 # %% [markdown]
-# That list is in `usecases/flights.py`, and a file that asks for more is not loaded. The **signature** guards the other side, the inputs:
+# So a team lists the few types that its models need, once, in code that is reviewed (here `usecases/flights.py`). A file that asks for
+# more is not loaded.
+#
+# ## Track: MLflow's runs
+#
+# An MLflow **run** is one attempt: what went in, what came out. Runs of one question form an **experiment**. Both go into a database in
+# your workspace; no server is needed for that.
 
 # %%
-scratch = mlflow.pyfunc.load_model(first.model_uri)
-print(scratch.predict(test_features.head(2))[:, 1].round(3))
+# about 3 s
+import mlflow
+from sklearn.metrics import log_loss
+
+mlflow.set_experiment("scratch")
+client = mlflow.MlflowClient()  # asks for what is there
+
+
+def loss(model):
+    return log_loss(test_label, model.predict_proba(test_features)[:, 1])
+
+
+def data_from(first_day):
+    rows = features.assign(label=label)[requests["date"] >= first_day]
+    return mlflow.data.from_pandas(rows, name="winter", targets="label")
+
+
+# %% [markdown]
+# How a model is to be saved is the same for all runs, so it is said once:
+#
+# - the types that loading may trust;
+# - the package that it needs (left out, MLflow loads the model in a fresh process to find it, which takes seconds);
+# - that its answer is the probability, not a yes or no;
+# - its **signature**: the names and types of its inputs.
+
+# %%
+from importlib import metadata
+
+from mlflow.models import infer_signature
+
+how = {
+    "skops_trusted_types": list(case.trusted_types),
+    "pip_requirements": [f"scikit-learn=={metadata.version('scikit-learn')}"],
+    "pyfunc_predict_fn": "predict_proba",
+    "signature": infer_signature(test_features, plain.predict_proba(test_features)),
+}
+
+# %% [markdown]
+# Now a run, line by line: **parameters** are what you chose, a **metric** is what came out, an **input** is the data. The model goes in last.
+# What `log_model` returns knows its run, and where the model lies. Each of the two runs takes some 4 seconds.
+
+# %%
+# about 4 s
+with mlflow.start_run(run_name="plain, from January"):
+    mlflow.log_params({"recipe": "logistic_regression", "first_day": "2013-01-01"})
+    mlflow.log_metric("log_loss", loss(plain))
+    mlflow.log_input(data_from("2013-01-01"), context="training")
+    first = mlflow.sklearn.log_model(plain, name="model", **how)
+
+# %%
+# about 4 s
+with mlflow.start_run(run_name="trees, from February"):
+    mlflow.log_params({"recipe": "hist_gradient_boosting", "first_day": "2013-02-01"})
+    mlflow.log_metric("log_loss", loss(trees))
+    mlflow.log_input(data_from("2013-02-01"), context="training")
+    second = mlflow.sklearn.log_model(trees, name="model", **how)
+
+# %% [markdown] tags=["task"]
+# "What did we try, on which data, and how good was it?" is a query now. **Which of the two runs has the lower log loss?** Give its
+# `run_name`.
+
+# %% id="04-guess2"
+# BEGIN SOLUTION
+guess("04-guess2", "the run with the lower log loss", "trees, from February")
+# END SOLUTION
+# STUB: guess("04-guess2", "the run with the lower log loss", ...)
+
+# %%
+tried = mlflow.search_runs(experiment_names=["scratch"], order_by=["metrics.log_loss"])
+came("04-guess2", tried["tags.mlflow.runName"].iloc[0])
+fed = [mlflow.get_run(run_id).inputs.dataset_inputs[0].dataset for run_id in tried["run_id"]]
+shown = ["tags.mlflow.runName", "params.recipe", "params.first_day", "metrics.log_loss"]
+tried[shown].round(4).assign(data=[each.digest for each in fed])
+
+# %% [markdown]
+# The plain recipe on all weeks has the lower log loss, 0.4842 against 0.4952, and `data` is a [digest](glossary.ipynb#digest) of the table
+# that each was fitted on: two runs, two tables. But recipe and first day both differ, so nobody knows which of them made the difference.
+
+# %% [markdown] tags=["task"]
+# Log a third run that helps to find out: one of the two recipes, and a first day from 1 January to 10 March, in a pair that was not
+# tried yet. Call your model `mine`, give the run a name of its own, log what the others have, and keep in `third` what `log_model` returns.
+
+# %% id="04-ex1"
+mlflow.end_run()  # closes a run that an earlier try has left open
+# BEGIN SOLUTION
+mine = fit("hist_gradient_boosting", "2013-01-01")
+with mlflow.start_run(run_name="trees, from January"):
+    mlflow.log_params({"recipe": "hist_gradient_boosting", "first_day": "2013-01-01"})
+    mlflow.log_metric("log_loss", loss(mine))
+    mlflow.log_input(data_from("2013-01-01"), "training")
+    third = mlflow.sklearn.log_model(mine, name="model", **how)
+# END SOLUTION
+# STUB: mine = ...
+# STUB: third = ...
+
+# %%
+check("04-ex1")
+
+# %% [markdown]
+# ## Compare on MLflow's page
+#
+# People who do not write queries look at MLflow's pages. For them a server reads the same database. It takes about 8 seconds to start, and
+# stays up after this lesson.
+
+# %%
+# about 8 s
+from classroom import servers
+
+ui = servers.mlflow()
+number = mlflow.get_experiment_by_name("scratch").experiment_id
+ui.at(f"#/experiments/{number}/runs?workflowType=machine_learning", "the runs of scratch")
+
+# %% [markdown]
+# Two of its views lie behind one switch, top left: *Model training* is ours. In *GenAI* there is nothing to see here.
+#
+# The next page is what you get when you tick three runs there and choose *Compare*.
+
+# %%
+ui.at(untraced.beside(first, second, third), "the three runs side by side")
+
+# %% [markdown] tags=["task"]
+# Open the link and go down to *Metrics*. Which run has the lowest log loss, and by how much is it lower than that of the next one? Give
+# `lowest` the run's name, and `lower_by` the difference of the numbers that the page shows.
+
+# %% id="04-look1"
+# BEGIN SOLUTION
+three = [client.get_run(model.run_id) for model in (first, second, third)]
+three.sort(key=lambda run: run.data.metrics["log_loss"])
+lowest = three[0].info.run_name
+lower_by = three[1].data.metrics["log_loss"] - three[0].data.metrics["log_loss"]
+# END SOLUTION
+# STUB: lowest = ...
+# STUB: lower_by = ...
+
+# %%
+check("04-look1")
+
+# %% [markdown]
+# All of it comes from two weeks. Whether such a difference means anything is the question of lesson 05. Here it is written down, so that it
+# can be asked.
+#
+# The signature does its work when a model is asked. `pyfunc` is MLflow's way to load any model, whatever made it:
+
+# %%
+loaded = mlflow.pyfunc.load_model(first.model_uri)
+print(loaded.predict(test_features.head(2))[:, 1].round(3))
 try:
-    scratch.predict(test_features.head(2).drop(columns="temp"))
+    loaded.predict(test_features.head(2).drop(columns="temp"))
 except mlflow.exceptions.MlflowException as error:
     print(str(error).rpartition("Error: ")[2])
 
 # %% [markdown]
 # ## Register: versions and aliases
 #
-# A registered model is a list of numbered versions, and a version never changes. An **alias** is a name that points at one of them, and
-# moves: code that asks for `models:/scratch@live` gets another model tomorrow, without being changed.
+# A run is an attempt; most are forgotten. A **registered model** is a list of numbered versions of what may be used; what a number stands for
+# is not meant to change. An [alias](glossary.ipynb#alias) is a name for one of them that can be moved.
 
 # %%
-client = MlflowClient()
-if not client.search_registered_models("name = 'scratch'"):
-    client.create_registered_model("scratch")
-made = []
-for info in (first, second):
-    source, run, model_id = info.model_uri, info.run_id, info.model_id
-    made.append(client.create_model_version("scratch", source, run, model_id=model_id))
-    client.set_registered_model_alias("scratch", "live", made[-1].version)
-    model = mlflow.sklearn.load_model("models:/scratch@live")
-    print("live:", type(model[-1]).__name__)
-
-# %% [markdown]
-# *Before you run the next cell: on a bad night you want to know what was live before. What does MLflow say?*
+scratch = client.create_registered_model("scratch")
 
 # %%
-for each in made:
-    found = client.get_model_version("scratch", each.version)
-    print(type(mlflow.sklearn.load_model(found.source)[-1]).__name__, found.aliases, found.tags)
+for each in (first, second):
+    client.create_model_version("scratch", source=each.model_uri, run_id=each.run_id)
+client.set_registered_model_alias("scratch", "candidate", "1")
 
 # %% [markdown]
-# That the second is live, and nothing else. An alias is overwritten silently: that it named the first, who moved it, when and why was
-# never written. MLflow's aliases are no deployment history. From lesson 06 on, each change of `live` is a numbered record, written once and in one step: the newest one is what serves, and MLflow's alias follows it for people.
+# Code that asks for `models:/scratch@candidate` gets whatever the alias names, today and tomorrow, without being changed:
+
+# %%
+type(mlflow.sklearn.load_model("models:/scratch@candidate")[-1]).__name__
+
+# %% [markdown] tags=["task"]
+# Register the model of your third run as a version of `scratch`, keep in `newest` what the call returns, and let `candidate` point at it.
+
+# %% id="04-ex2"
+# BEGIN SOLUTION
+newest = client.create_model_version("scratch", source=third.model_uri, run_id=third.run_id)
+client.set_registered_model_alias("scratch", "candidate", newest.version)
+# END SOLUTION
+# STUB: newest = ...
+
+# %%
+check("04-ex2")
+
+# %%
+type(mlflow.sklearn.load_model("models:/scratch@candidate")[-1]).__name__
+
+# %% [markdown] tags=["task"]
+# The same line as above gets your model now. On a bad night somebody wants to undo what you did: **does MLflow still know that `candidate`
+# pointed at version 1 before?** `True` or `False`.
+
+# %% id="04-guess3"
+# BEGIN SOLUTION
+guess("04-guess3", "MLflow knows where the alias pointed before", True)
+# END SOLUTION
+# STUB: guess("04-guess3", "MLflow knows where the alias pointed before", ...)
+
+# %%
+left = client.get_model_version("scratch", "1")
+print("version 1 has the aliases", left.aliases, "and the tags", left.tags)
+came("04-guess3", bool(left.aliases or left.tags))
+untraced.alias_rows("scratch").columns.tolist()
+
+# %% [markdown]
+# It does not. These are the columns in which its database keeps aliases: one row per alias, with the version of *now*. There is no place
+# for who, when, why, or the version before. The page of the model shows no more:
+
+# %%
+ui.at("#/models/scratch?workflowType=machine_learning", "the model scratch")
+
+# %% [markdown]
+# ## Who did what
+#
+# So an alias is for people, and what serves needs a [deployment history](glossary.ipynb#deployment-history). `firstflight` writes each
+# change as a numbered record, once, and never overwrites it. Another model, `rehearsal`, gets three changes of March,
+# as a team might have made them:
+
+# %%
+untraced.rehearse(first, second)
+
+# %% [markdown] tags=["task"]
+# Ask for the history of `rehearsal`, here or in a terminal: the command is `firstflight history`, and its option `--usecase` names the
+# model. Which version `answered` on 26 March, and which role ended that (`ended_by`)? Give both as texts.
+
+# %% id="04-look2"
+# BEGIN SOLUTION
+# !firstflight history --usecase rehearsal
+from firstflight import history
+
+answered = history.at("rehearsal", dt.date(2013, 3, 26)).after["live"]
+ended_by = history.entries("rehearsal")[-1].by
+# END SOLUTION
+# STUB: # !...
+# STUB: answered = ...
+# STUB: ended_by = ...
+
+# %%
+check("04-look2")
+
+# %% [markdown]
+# Each row says what, when, who and why. From lesson 06 on the newest record *is* what serves, and MLflow's aliases follow it, for people.
 #
 # ## Version 1
 #
-# Now the real one. `firstflight.registry.register` makes the calls that you have just made, and logs a **release**: the estimator together
-# with all that it must be served with.
+# `scratch` was for learning. Now the team's own model, `flights`: the plain recipe on all rows of the winter.
+
+# %% [markdown] tags=["task"]
+# Make it with a command of the runbook. `firstflight train` wants a recipe, `--start` and `--end`. Recipe and days are those of the first
+# run: all of `winter`, from its first day to its last. It takes about 12 seconds.
+
+# %% id="04-type1"
+# about 12 s
+# BEGIN SOLUTION
+# !firstflight train logistic_regression --start 2013-01-01 --end 2013-03-17
+# END SOLUTION
+# STUB: # !...
+
+# %%
+check("04-type1")
+
+# %% [markdown]
+# The command takes the snapshot, fits, and makes the calls that you have made above. What it logs is more than a model: it is a
+# [release](glossary.ipynb#release). These are its files:
 
 # %%
 from pathlib import Path
 
-from firstflight import registry, release, train
-
-if not registry.versions("flights"):  # the lesson may have run here before
-    registry.register(train.fit(case, winter, "logistic_regression"))
 where = Path(mlflow.artifacts.download_artifacts("models:/flights/1"))
 for path in sorted(path.relative_to(where) for path in where.rglob("*") if path.is_file()):
     print(path)
 
 # %% [markdown]
-# The estimator is one file of ten. `release.json` names the feature version, the digest of the feature code, the request's contract and
-# the library versions; `golden.json` holds frozen requests with the answers given when it was made; `reference.parquet` is what drift will
-# be measured against. What is rolled back together is saved together. The version's tags are the way back:
+# The estimator is one file of ten. `release.json` names the feature version, the feature code's digest, the request's contract and the library versions;
+# `golden.json` holds [frozen answers](glossary.ipynb#frozen-answers); `reference.parquet` is what drift will be measured against. What is
+# rolled back together is saved together.
 
 # %%
-tags = registry.tags("flights", "1")
+tags = client.get_model_version("flights", "1").tags
 tags.pop("release_digest")  # of all its files, and these name the minute in which they were made
 pd.Series(tags, name="flights, version 1").to_frame()
 
 # %% [markdown]
-# *Write `made_from`* with MLflow's own client: from a version number to the exact training rows, as the digest of their snapshot.
+# ## Which data made it?
+#
+# That was the second half of the question at the top. For version 1 you can read the answer, `snapshot`. Code must find it for whatever
+# version is live on a bad night, of whatever model.
+
+# %% [markdown] tags=["task"]
+# Write `made_from(name, version)` with MLflow's client: the digest of the snapshot that made this version of this model. The check will
+# ask it about versions that it makes itself. There are two ways: a tag, or the data of the version's run.
 
 
-# %% id="04-ex1"
+# %% id="04-ex3"
 # BEGIN SOLUTION
-def made_from(version):
-    return client.get_model_version("flights", version).tags["snapshot"]
+def made_from(name, version):
+    return client.get_model_version(name, version).tags["snapshot"]
 
 
 # END SOLUTION
-# STUB: def made_from(version):
+# STUB: def made_from(name, version):
 # STUB:     return ...
 
 
 # %%
-def leads_to_the_rows(made_from):
-    found = made_from("1")
-    if found != winter.digest:
-        return f"it returns {found!r}, and the snapshot's digest has 16 hexadecimal digits."
-    return snapshot.load(found).manifest["end"] == "2013-03-17"
-
-
-hint = "client.get_model_version(...) has the tags shown above."
-check("04-ex1", "made_from", test=leads_to_the_rows, hint=hint)
+check("04-ex3")
 
 # %% [markdown]
-# The digest leads to the rows, and the rows to the model. If the lineage is true, a model made again from them gives the same answers, to
-# the last digit:
+# The digest leads to the rows. If that is true, a model that is made again from them gives the same answers, to the last digit.
 
 # %%
+# about 4 s
+from firstflight import registry, train
+
+its_rows = snapshot.load(made_from("flights", "1"))
+again = train.fit(case, its_rows, "logistic_regression").estimator
+ours = again.predict_proba(test_features)[:, 1]
 version_1 = registry.load("flights", "1")
-again = train.fit(case, snapshot.load(made_from("1")), version_1.about["recipe"])
-answers = version_1.estimator.predict_proba(test_features)[:, 1]
-same = again.estimator.predict_proba(test_features)[:, 1] == answers
-print(f"{same.sum()} of {len(same)} answers are equal")
+theirs = version_1.estimator.predict_proba(test_features)[:, 1]
+print(f"{(ours == theirs).sum()} of {len(theirs)} answers are equal")
 
 # %% [markdown]
 # ## A file that was changed
 #
-# Somebody puts `model_final_v2_really.skops` in the place of version 1's file, as it has been done in many places. *What will MLflow say,
-# and what `registry.load`?*
+# Somebody puts `model_final_v2_really.skops` in the place of version 1's file, as it has been done in many places.
+
+# %% [markdown] tags=["task"]
+# MLflow is asked for version 1 after that. **Which share of its 12,836 answers will be another one**, from 0 to 1? Say 0 if you expect that
+# it refuses to load.
+
+# %% id="04-guess4"
+# BEGIN SOLUTION
+guess("04-guess4", "share of other answers after the swap", 0)
+# END SOLUTION
+# STUB: guess("04-guess4", "share of other answers after the swap", ...)
 
 # %%
-import shutil
+from firstflight.release import ReleaseError
 
-kept = ws.root / "kept.skops"
-shutil.copy(where / "model.skops", kept)
-shutil.copy(files / "model_final_v2_really.skops", where / "model.skops")
+other = ws.root / "models" / "model_final_v2_really.skops"
+with untraced.swapped(where / "model.skops", other):
+    loaded = mlflow.sklearn.load_model("models:/flights/1")
+    changed = loaded.predict_proba(test_features)[:, 1] != theirs
+    try:
+        registry.load("flights", "1")
+    except ReleaseError as error:
+        print("firstflight: ReleaseError,", str(error).rpartition(": ")[2])
+came("04-guess4", changed.mean())
 
-model = mlflow.sklearn.load_model("models:/flights/1")
-wrong = model.predict_proba(test_features)[:, 1] != answers
-print(f"MLflow: loaded, {wrong.mean():.0%} of the answers are others")
-try:
-    registry.load("flights", "1")
-except release.ReleaseError as error:
-    print("firstflight: ReleaseError,", str(error).rpartition(": ")[2])
-
-shutil.copy(kept, where / "model.skops")
-print("restored, and loads:", registry.load("flights", "1").about["trained_to"])
+# %%
+print("put back, and loads:", registry.load("flights", "1").about["trained_to"])
 
 # %% [markdown]
-# MLflow loads what lies there. `registry.load` first computes the digest of all files and compares it with the one that the version was registered with;
-# then the library versions, the feature code and the types; and last it asks the frozen requests again. Restored, it loads.
+# Not one answer is the same, and MLflow did not say a word: it loads what lies there. `registry.load` first computes the digest of all
+# files and compares it with `release_digest` of the version's tags; then the library versions, the feature code and the types; and last it
+# asks the frozen requests again.
 #
+# ## At work tomorrow
+#
+# Without this course: a run, a version, an alias. For a team, start `mlflow server --backend-store-uri sqlite:///mlflow.db` on one machine, and
+# put its address into the first line.
+
+# %%
+# mlflow.set_tracking_uri("http://mlflow.example:5000")
+mlflow.set_experiment("scratch")
+save = {"skops_trusted_types": ["numpy.dtype"], "pip_requirements": ["scikit-learn"]}
+with mlflow.start_run(run_name="tomorrow"):
+    mlflow.log_params(plain[-1].get_params())
+    mlflow.log_metric("log_loss", loss(plain))
+    kept = mlflow.sklearn.log_model(plain, name="model", **save)
+client = mlflow.MlflowClient()
+client.create_registered_model("tomorrow")
+made = client.create_model_version("tomorrow", source=kept.model_uri, run_id=kept.run_id)
+client.set_registered_model_alias("tomorrow", "candidate", made.version)
+mlflow.sklearn.load_model("models:/tomorrow@candidate").n_features_in_
+
+# %% [markdown] tags=["task"]
+# Try one thing three times, for instance how many weeks the trees need, with a run inside a run (`nested=True`) for each. Then let
+# `mlflow.search_runs` find, with a `filter_string`, all runs below some log loss. There is no check. `solutions/` has one worked answer.
+
+# %% id="04-further"
+# about 5 s
+# BEGIN SOLUTION
+with mlflow.start_run(run_name="how many weeks"):
+    for first_day in ("2013-01-15", "2013-02-15", "2013-03-01"):
+        with mlflow.start_run(run_name=f"trees, from {first_day}", nested=True):
+            mlflow.log_param("first_day", first_day)
+            mlflow.log_metric("log_loss", loss(fit("hist_gradient_boosting", first_day)))
+good = mlflow.search_runs(
+    experiment_names=["scratch"],
+    filter_string="metrics.log_loss < 0.494 AND attributes.run_name LIKE 'trees, from%'",
+    order_by=["metrics.log_loss"],
+)
+print(good[["tags.mlflow.runName", "metrics.log_loss"]].round(4))
+# END SOLUTION
+# STUB: ...
+
+# %% [markdown]
 # ## What you did
 #
-# You failed to tell three files apart, tracked runs, moved an alias without a trace, and registered a version 1 that leads back to its rows
-# and cannot be swapped unseen. All of it is in a database that MLflow's server shows; the ledger counts what that costs.
-
-# %%
-ui = servers.mlflow()
-ui
+# You failed to tell three files apart, logged and compared runs, moved an alias without a trace and read a history that keeps one, and
+# made a version 1 that leads back to its rows and cannot be swapped unseen. The ledger counts what that costs.
 
 # %% tags=["nbval-ignore-output"]
-# Measurements of this machine: another run prints other figures.
-there_anyway = ("pandas", "scikit-learn", "pyarrow", "jupyterlab", "prefect")
-ledger.record(
-    "04",
-    "MLflow",
-    prevented="a model that nobody can trace, and one that was swapped unseen",
-    install_mb=ledger.install_mb("mlflow", beside=there_anyway),
-    start_s=ui.start_seconds,
-    resident_mb=ui.memory_mb(),
-    glue_lines=ledger.glue_lines(
-        "firstflight.registry", "firstflight.release", "firstflight.fingerprint"
-    ),
-)
-ledger.table("04")
+# Measured: sizes and seconds differ between machines.
+from classroom import ledger
+
+ledger.measure("04")
 
 # %%
+from classroom import checklist
+
 checklist("04")
 
 # %% [markdown]
 # ## In practice
 #
-# - **Give `log_model` a signature and requirements.** Without a signature nothing guards the inputs. Requirements that are left out MLflow
-#   finds by loading the model in a fresh process, which takes longer than training.
 # - **A digest finds a change, it does not forbid one.** Who can write the files and the database can change both. Keep the store where few
 #   can write.
-# - SQLite carries a team of a few. With more people at once, the same calls go to an MLflow server on PostgreSQL.
-# - A registered version is not a good version. Nobody has judged version 1 yet, and nothing is live: `history.serving("flights").releases` is empty.
+# - **SQLite carries a team of a few.** With more people at once, the same calls go to an MLflow server on PostgreSQL.
+# - `mlflow.autolog()` logs without a line of yours. It logs what the library shows, not the reason why you tried it.
+# - A registered version is not a good version. Nobody has judged version 1 yet, and nothing is live.
 #
-# **Next:** lesson 05 judges it, and four candidates that look better.
+# **Next:** [lesson 05](05_gate_with_offline_metrics.ipynb) judges it, and four candidates that look better.
 
 # %%
-ui.stop()
+from classroom import end, leaves
+
 leaves("version 1 of flights, registered")
 end("04")

@@ -176,6 +176,33 @@ def attempts_of_a_run(states: Mapping[str, Any]) -> None:
 # Lesson 04
 
 
+def answers_of_three_files(answers: Mapping[str, Any], by: str) -> None:
+    """Show what three models say about the same flights, in the order of one of them.
+
+    Parameters
+    ----------
+    answers : mapping of str to array of float
+        What each model said.
+    by : str
+        The model whose answers give the order.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(answers).sort_values(by, ignore_index=True)
+    figure, axes = _plot().subplots()
+    for name, colour in zip(table, (RED, BLUE, GOLD), strict=True):
+        axes.plot(table.index / 1000, table[name].rolling(100).mean(), label=name, color=colour)
+    axes.set_xlabel(f"flights of 18-31 March, sorted by the answer of {by} (thousands)")
+    axes.set_ylabel("probability of being late\n(mean of 100 flights)")
+    axes.legend()
+    axes.set_title("Three files that look alike give three answers")
+    show(
+        figure,
+        f"Probability of being late for {len(table):,} flights from three model files. The curves "
+        "have one shape and differ in height nearly everywhere.",
+    )
+
+
 # Lesson 05
 
 
