@@ -90,9 +90,7 @@ def said_and_came_by_week(known: Any) -> None:
     axes.plot(weekly["label"], color=RED, marker="o", label="were late")
     axes.plot(weekly["naive"], color=GREY, linestyle="--", label="naive guess")
     axes.plot(weekly["prediction"], color=BLUE, marker="s", label="version 1 said")
-    axes.xaxis.set(
-        major_locator=mdates.MonthLocator(), major_formatter=mdates.DateFormatter("%b")
-    )
+    axes.xaxis.set(major_locator=mdates.MonthLocator(), major_formatter=mdates.DateFormatter("%b"))
     axes.set(xlabel="week of 2013", ylabel="late flights, %", ylim=(0, 50))
     axes.set_title("As summer comes, version 1 says less and more is late")
     axes.legend(frameon=False, loc="upper center", ncols=3)
@@ -119,9 +117,7 @@ def one_drift_two_models(weeks: Any) -> None:
         for name, sign, colour, marker in (("v1", -1, RED, "o"), ("trees", 1, BLUE, "s")):
             label = "version 1" if name == "v1" else "trees"
             where = weeks[column] + sign * apart
-            axes.scatter(
-                where, weeks[f"{name} loses by"], color=colour, marker=marker, label=label
-            )
+            axes.scatter(where, weeks[f"{name} loses by"], color=colour, marker=marker, label=label)
     sides[0].set(
         xlabel="drifted inputs, of 12 numbers",
         xticks=[7, 8, 9],

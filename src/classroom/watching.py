@@ -1,4 +1,4 @@
-"""What lesson 07 looks at: a quarter of real traffic, two models, weeks, accidents, false alarms."""
+"""What lesson 07 watches: a quarter of real traffic, two models, accidents, false alarms."""
 
 from __future__ import annotations
 
@@ -242,7 +242,9 @@ def accidents(week: pd.DataFrame, usecase: UseCase) -> dict[str, pd.DataFrame]:
     return {
         "clean week": week,
         "no weather": week.assign(**dict.fromkeys(WEATHER_FIELDS, np.nan)),
-        "no weather for two days": week.assign(**{c: week[c].mask(two_days) for c in WEATHER_FIELDS}),
+        "no weather for two days": week.assign(
+            **{c: week[c].mask(two_days) for c in WEATHER_FIELDS}
+        ),
         "a wind of 1048 mph": week.assign(wind_speed=week["wind_speed"].mask(one_station, 1048.36)),
         "every flight twice": pd.concat([week, week], ignore_index=True),
         "temperature in Celsius": week.assign(temp=(week["temp"] - 32) * 5 / 9),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
+import re
 from numbers import Real
 from types import SimpleNamespace
 from typing import Any
@@ -85,7 +87,7 @@ def page(second: Any, carrier_test: Any, given: Given) -> bool | str:
         return "second: another column has the second largest Drift Score."
     if not isinstance(carrier_test, str):
         return "carrier_test is what stands under Stat Test in the row of carrier, as a text."
-    said = carrier_test.lower().replace("-", " ").replace("–", " ")
+    said = carrier_test.lower().replace("-", " ")
     if "wasserstein" in said:
         return "carrier_test: that is the test for numbers. Search for carrier, a category."
     if "jensen" in said and "shannon" in said:
@@ -199,7 +201,7 @@ def four_weeks_before(four_weeks_before: Any) -> bool | str:
 @exercise(
     "07-ex4",
     "accident",
-    hint='Return rows.assign(temp=...) with a fault that people make: another unit, a fixed value, '
+    hint="Return rows.assign(temp=...) with a fault that people make: another unit, a fixed value, "
     "a sensor that is off.",
 )
 def accident(accident: Any, given: Given) -> bool | str:
@@ -265,18 +267,18 @@ def command(given: Given) -> bool | str:
     lines = (line for line in given.source.splitlines() if not line.startswith("#"))
     text = " ".join(line.strip() for line in lines)
     done = (given.ws.reports / "flights-2013-07-14.json").exists()
-    if not text and done:
-        return True  # typed in a terminal
-    if "firstflight" in text and "monitor" not in text:
-        return "The word behind firstflight is another one: monitor."
-    if "firstflight monitor" not in text:
+    if not text:
+        return done  # typed in a terminal
+    if not re.search(r"firstflight\s+monitor\b", text):
+        if "firstflight" in text:
+            return "The word behind firstflight is another one: monitor."
         return "Type the whole command: firstflight monitor, with the week's last day."
     if "!" not in text:
         return "Put an exclamation mark before it: the line is for the shell."
-    if "2013-07-14" not in text and "--week" in text:
-        return "The week's last day is 14 July, written 2013-07-14."
     if "air_time" in text:
         return "That is another use case: leave -u out, flights is the default."
+    if not re.search(r"--week[ =]+2013-07-14\b", text) and re.search(r"-week|2013|\d\d", text):
+        return "The week's last day goes behind --week: 14 July, written 2013-07-14."
     return done or "It wrote no report of that week: read what it printed."
 
 
@@ -338,16 +340,22 @@ def tell(tell: Any, given: Given) -> bool | str:
     "07-ex6",
     "watch",
     "monday",
-    hint='@flow above the function; then watch.to_deployment("monday", '
-    'schedule=Cron("0 6 * * 1", timezone="America/New_York")).',
+    hint='@flow above the function; then RunnerDeployment.from_flow(watch, "monday", '
+    'schedule=Cron("...", timezone="America/New_York")): the last of five places is the weekday.',
 )
 def schedule(watch: Any, monday: Any, given: Given) -> bool | str:
     from classroom import receiver, watching
 
     if type(watch).__name__ != "Flow":
         return "watch is no flow yet: write @flow above its def."
+    if inspect.iscoroutine(monday):
+        monday.close()
+        return "In a notebook to_deployment wants await; RunnerDeployment.from_flow does not."
     if type(monday).__name__ != "RunnerDeployment":
-        return "monday is what watch.to_deployment(...) returns."
+        kind = type(monday).__name__
+        return f"monday is a {kind}: RunnerDeployment.from_flow(...) returns a deployment."
+    if monday.flow_name != watch.name:
+        return f"It deploys the flow {monday.flow_name!r}: give from_flow watch."
     planned = [one.schedule for one in monday.schedules or []]
     if not planned:
         return "It has no schedule: it would run only when somebody asks."
@@ -363,7 +371,9 @@ def schedule(watch: Any, monday: Any, given: Given) -> bool | str:
         return f"It would run at {at}: six o'clock, and Cron takes a timezone."
     winter = watching.next_runs(monday, dt.date(2013, 12, 2), 1)[0]
     if "06:00" not in winter:
-        return f"In winter it would run at {winter}: name the zone, so that the clock change counts."
+        return (
+            f"In winter it would run at {winter}: name the zone, so that the clock change counts."
+        )
     asked: list[Any] = []
 
     def monitored(usecase: Any, drops: Any, last_day: Any) -> Any:
