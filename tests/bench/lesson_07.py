@@ -36,14 +36,14 @@ POST = ("post = apprise.Apprise()", "post.add(address)")
 URGENT = 'urgent = [a for a in alerts if a.level == "page"]'
 
 
-def planned(cron='Cron("0 6 * * 1", timezone="America/New_York")', body=None, head="@flow\n"):
-    body = body or (
-        "return tell(operations.monitor_week("
-        "flights, operations.landed(flights), last_day).alerts, address)"
-    )
+ZONE = 'Cron("0 6 * * 1", timezone="America/New_York")'
+GIVEN = '{"usecase": "flights", "address": address}'
+
+
+def planned(cron=ZONE, parameters=GIVEN):
     return (
-        f"{head}def watch(last_day):\n    {body}\n"
-        f'monday = RunnerDeployment.from_flow(watch, "monday", schedule={cron})'
+        "monday = RunnerDeployment.from_flow("
+        f'every_monday, "flights", parameters={parameters}, schedule={cron})'
     )
 
 
@@ -77,7 +77,8 @@ BENCH = {
                 f"{WRAP}return Report(metrics=[DataDriftPreset()])"
                 ".run(reference_data=then, current_data=now)"
             ),
-            "def wrap(side):\n    return Dataset.from_pandas(side[columns], data_definition=kinds)\n"
+            "def wrap(side):\n"
+            "    return Dataset.from_pandas(side[columns], data_definition=kinds)\n"
             "def drift(current, reference):\n"
             "    return Report([DataDriftPreset()]).run(wrap(current), wrap(reference))",
         ),
@@ -100,8 +101,10 @@ BENCH = {
         right=(
             'second, carrier_test = "origin_late_7d", "Jensen-Shannon distance"',
             'second = "origin_late_7d"\ncarrier_test = "jensen shannon"',
-            'second, carrier_test = scores(july).nlargest(2).index[1], "Jensen-Shannon"'
-            ' if "scores" in globals() else ""',
+            "table_of = pd.DataFrame([dict(m['config'], value=m['value'])"
+            " for m in july.dict()['metrics'][1:]]).set_index('column')\n"
+            "second = table_of['value'].astype(float).sort_values().index[-2]\n"
+            "carrier_test = table_of.loc['carrier', 'method']",
         ),
     ),
     "07-ex2": Answers(
@@ -200,7 +203,7 @@ BENCH = {
                 ),
                 "all columns",
             ),
-            (four('return rows[rows["date"] < "2013-03-04"].tail(84)'), ""),
+            (four('return rows[rows["date"] < "2013-03-04"].tail(84)'), "52 days"),
             (
                 four(
                     'rows.drop(rows.index[rows["date"] >= monday], inplace=True)\n    return rows'
@@ -266,24 +269,27 @@ BENCH = {
         ),
         right=("limit = 2.5", "limit = 2.75", "limit = float(moves.max()) + 0.01"),
     ),
-    # Each right command asks the monitor, 10 s: so one is tried, beside an empty cell, which
-    # stands for a terminal, and one whose output goes to a file.
+    # The monitor takes 10 s, and the lesson has just asked it by the reference answer. `!:` does
+    # nothing in a shell, so these commands are judged and not run again.
     "07-type1": Answers(
         wrong=(
             ("!firstflight", "monitor"),
             ("firstflight = 'x'", "monitor"),
-            ("!firstflight wach --week 2013-07-14", "monitor"),
             ("!firstflght monitor --week 2013-07-14", "firstflight monitor"),
+            ("!: firstflight wach --week 2013-07-14", "monitor"),
+            ("!: firstflight status", "monitor"),
             ("'firstflight monitor --week 2013-07-14'", "exclamation"),
             ("print('firstflight monitor')", "exclamation"),
-            ("!firstflight monitor --week 14.07.2013", "written 2013-07-14"),
-            ("!firstflight monitor 2013-07-14", "behind --week"),
-            ("!firstflight monitor --weeks 2013-07-14", "behind --week"),
-            ("!firstflight monitor --week 2013-07-14 -u air_time", "use case"),
+            ("!: firstflight monitor --week 14.07.2013", "written 2013-07-14"),
+            ("!: firstflight monitor --week 2013-07-15", "written 2013-07-14"),
+            ("!: firstflight monitor 2013-07-14", "behind --week"),
+            ("!: firstflight monitor --weeks 2013-07-14", "behind --week"),
+            ("!: firstflight monitor --week 2013-07-14 -u air_time", "use case"),
         ),
         right=(
-            "!firstflight monitor --week 2013-07-14 --json > /dev/null",
-            "# typed in a terminal",
+            "!: firstflight monitor --week 2013-07-14",
+            "!: firstflight monitor --week=2013-07-14 --json",
+            "!: firstflight monitor  # the clock says 15 July: yesterday is the default",
         ),
     ),
     "07-ex5": Answers(
@@ -408,48 +414,34 @@ BENCH = {
     ),
     "07-ex6": Answers(
         wrong=(
-            (planned(head=""), "@flow"),
             (planned('Cron("0 6 * * 0", timezone="America/New_York")'), "Sun"),
-            (planned('Cron("0 6 1 * *", timezone="America/New_York")'), "fifth place"),
+            (planned('Cron("0 6 1 * *", timezone="America/New_York")'), "fifth field"),
+            (planned('Cron("0 6 * * *", timezone="America/New_York")'), "fifth field"),
             (planned('Cron("6 0 * * 1", timezone="America/New_York")'), "00:06"),
             (planned('Cron("* 6 * * 1", timezone="America/New_York")'), "more than once"),
             (planned('Cron("0 6 * * 1")'), "timezone"),
             (planned('Cron("0 10 * * 1", timezone="UTC")'), "winter"),
             (planned("None"), "no schedule"),
             (
-                planned("__import__('prefect.schedules', fromlist=['x']).Interval(604800)"),
+                "from prefect.schedules import Interval\n" + planned("Interval(604800)"),
                 "interval",
             ),
-            (planned() + '\nmonday = "0 6 * * 1"', "a str"),
-            (
-                planned() + '\nmonday = watch.to_deployment("monday", schedule=Cron("0 6 * * 1"))',
-                "await",
-            ),
-            (
-                planned(
-                    body="return operations.monitor_week("
-                    "flights, operations.landed(flights), last_day)"
-                ),
-                "tells nobody",
-            ),
-            (
-                planned(
-                    body="return tell(operations.monitor_week("
-                    "flights, operations.landed(flights), date(2013, 7, 14)).alerts, address)"
-                ),
-                "another week",
-            ),
-            (planned(body="return tell(result.alerts, address)"), "monitor_week"),
+            ('monday = "0 6 * * 1"', "only the schedule"),
+            (f"monday = {ZONE}", "only the schedule"),
+            (f'monday = every_monday.to_deployment("flights", schedule={ZONE})', "await"),
+            (planned(parameters="{}"), "which usecase"),
+            (planned(parameters='{"usecase": "flights"}'), "which address"),
+            (planned(parameters='{"usecase": "flights", "address": on_call.url}'), "parameters"),
+            (planned(parameters='{"usecase": "air_time", "address": address}'), "parameters"),
+            ("monday = every_monday", "a Flow"),
         ),
         right=(
             planned(),
             planned('Cron("0 6 * * MON", timezone="America/New_York")'),
-            planned(
-                body="found = operations.monitor_week("
-                "flights, operations.landed(flights), last_day)\n"
-                "    tell(found.alerts, address)\n    return found",
-                head='@flow(name="weekly watch")\n',
-            ),
+            planned('Cron("00 06 * * mon", "US/Eastern")'),
+            'monday = RunnerDeployment.from_flow(flow=every_monday, name="weekly", '
+            'parameters=dict(address=address, usecase="flights"), cron="0 6 * * 1", '
+            f"schedule={ZONE})".replace('cron="0 6 * * 1", ', ""),
         ),
     ),
 }
