@@ -91,7 +91,7 @@ def said_and_came_by_week(known: Any) -> None:
     axes.plot(weekly["naive"], color=GREY, linestyle="--", label="naive guess")
     axes.plot(weekly["prediction"], color=BLUE, marker="s", label="version 1 said")
     axes.xaxis.set(major_locator=mdates.MonthLocator(), major_formatter=mdates.DateFormatter("%b"))
-    axes.set(xlabel="week of 2013", ylabel="late flights, %", ylim=(0, 50))
+    axes.set(xlabel="week of 2013", ylabel="late flights, %", ylim=(0, 57))
     axes.set_title("As summer comes, version 1 says less and more is late")
     axes.legend(frameon=False, loc="upper center", ncols=3)
     show(
@@ -147,10 +147,11 @@ def moves_and_an_accident(moves: Any, moved: float) -> None:
     figure, axes = _plot().subplots()
     axes.hist(moves, bins=30, color=BLUE, label="weeks without an accident")
     axes.axvline(moved, color=RED, linewidth=2, label="the week with your accident")
-    axes.set_title("Where would you draw the line?")
+    axes.set_title("In most weeks the temperature moves by less than one")
     axes.set_xlabel("move of the median temperature since the week before, standard deviations")
     axes.set_ylabel("weeks (one ends on each day)")
-    axes.legend(frameon=False, loc="upper right")
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False, loc="upper center")
     show(
         figure,
         "Histogram of how far the median temperature moved from week to week, January to July: "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -393,3 +395,26 @@ def next_runs(deployment: RunnerDeployment, after: date, n: int = 3) -> list[str
         dates = aside.submit(asyncio.run, schedule.get_dates(n, start=begin)).result()
     zone = ZoneInfo("America/New_York")
     return [f"{day.astimezone(zone):%a %d %b %Y, %H:%M} New York" for day in dates]
+
+
+def memory_of(module: str) -> float:
+    """Return the MB that a fresh Python grows by when it imports a module, beside pandas.
+
+    Parameters
+    ----------
+    module : str
+        Its dotted name.
+
+    Returns
+    -------
+    float
+        In MB.
+    """
+    code = (
+        "import psutil, pandas, sklearn.pipeline, scipy.stats\n"
+        "held = psutil.Process().memory_info().rss\n"
+        f"import {module}\n"
+        "print((psutil.Process().memory_info().rss - held) / 1e6)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return round(float(run.stdout.split()[-1]), 1)

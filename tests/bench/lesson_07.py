@@ -289,7 +289,7 @@ BENCH = {
         right=(
             "!: firstflight monitor --week 2013-07-14",
             "!: firstflight monitor --week=2013-07-14 --json",
-            "!: firstflight monitor  # the clock says 15 July: yesterday is the default",
+            "!: firstflight monitor",  # the clock says 15 July, and yesterday is the default
         ),
     ),
     "07-ex5": Answers(

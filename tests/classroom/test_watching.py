@@ -126,3 +126,7 @@ def test_a_page_is_handed_out_and_embedded(ws, monkeypatch):
         assert f'src="{server.url}/a.html"' in shown._repr_html_()
         monkeypatch.setenv("FIRSTFLIGHT_HEADLESS", "1")
         assert shown._repr_html_() is None and repr(shown) == "reports: ready"
+
+
+def test_memory_is_that_of_the_module_alone():
+    assert watching.memory_of("json") < 20

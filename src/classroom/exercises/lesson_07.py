@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Real
 from types import SimpleNamespace
 from typing import Any
@@ -286,6 +289,17 @@ def command(given: Given) -> bool | str:
     return done or "It wrote no report of that week: read what it printed."
 
 
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def _alerts() -> list[Any]:
     said = (
         ("diagnosis", "feature_drift", "9 inputs moved"),
@@ -327,7 +341,7 @@ def tell(tell: Any, given: Given) -> bool | str:
     if arrived:
         return "Without a page nobody is to be disturbed, and a message arrived."
     nowhere = f"json://127.0.0.1:{servers.free_port()}"
-    with receiver.aside() as arrived:
+    with receiver.aside() as arrived, _quiet("apprise"):  # it says that nobody listens
         lost = tell(made, nowhere)
     if arrived:
         return "It was given another address and sent to the old one: use the address it gets."
