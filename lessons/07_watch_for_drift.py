@@ -382,7 +382,7 @@ alarms = {"training": moved_from(False, allowed), "four weeks before": moved_fro
 watching.fires_in(alarms, losing)
 
 # %% [markdown]
-# This is the best that drift can do here. Against the training data, predictions that moved point at 8 of the 9 losing weeks, and at 2 of the 6 good ones. The rolling reference moves along with the failure and
+# This is the best use of drift that we found here. Against the training data, predictions that moved point at 8 of the 9 losing weeks, and at 2 of the 6 good ones. The rolling reference moves along with the failure and
 # never fires.
 #
 # **A reference answers one question.** Recent weeks: did something *jump*, a unit, a clock? Training data: is this still the world the model knows?
@@ -634,10 +634,10 @@ print("delivered:", delivered, "- messages:", len(receiver.messages()) - before)
 from evidently.metrics import MinValue
 from evidently.tests import gt
 
-table = pd.DataFrame({"price": [9.5, 0.0, 12.0]})  # yours: pd.read_parquet(...)
+table = pd.DataFrame({"price": [9.5, -2.0, 12.0]})  # yours: pd.read_parquet(...)
 promise = Report([MinValue(column="price", tests=[gt(0)])])
 run = promise.run(Dataset.from_pandas(table, data_definition=DataDefinition()), None)
-failed = [test.description for test in run.tests_results if test.status.value == "FAIL"]
+failed = [test.name for test in run.tests_results if test.status.value == "FAIL"]
 
 post = apprise.Apprise()
 post.add(address)  # yours: "mailto://...", "slack://...", "msteams://..."
