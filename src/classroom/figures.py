@@ -296,6 +296,91 @@ def two_services_against_the_notebook(notebook: Any, services: Mapping[str, Any]
 # Lesson 07
 
 
+def said_and_came_by_week(known: Any) -> None:
+    """Show by week what version 1 said, what the naive guess said, and what was late.
+
+    Parameters
+    ----------
+    known : DataFrame
+        ``date``, ``prediction``, ``naive`` and ``label`` of flights whose label is in.
+    """
+    import matplotlib.dates as mdates
+
+    weekly = known.groupby(known["date"].dt.to_period("W-SUN").dt.start_time)
+    weekly = 100 * weekly[["prediction", "label", "naive"]].mean()
+    figure, axes = _plot().subplots()
+    axes.plot(weekly["label"], color=RED, marker="o", label="were late")
+    axes.plot(weekly["naive"], color=GREY, linestyle="--", label="naive guess")
+    axes.plot(weekly["prediction"], color=BLUE, marker="s", label="version 1 said")
+    axes.xaxis.set(major_locator=mdates.MonthLocator(), major_formatter=mdates.DateFormatter("%b"))
+    axes.set(xlabel="week of 2013", ylabel="late flights, %", ylim=(0, 57))
+    axes.set_title("As summer comes, version 1 says less and more is late")
+    axes.legend(frameon=False, loc="upper center", ncols=3)
+    show(
+        figure,
+        "Share of late flights by week, April to mid July. What was late swings between 14 and 46 "
+        "percent, the naive guess follows it slowly, and what version 1 said sinks from 17 to 9.",
+    )
+
+
+def one_drift_two_models(weeks: Any) -> None:
+    """Show the loss of two models against the drifted inputs, and against the temperature.
+
+    Parameters
+    ----------
+    weeks : DataFrame
+        From `classroom.watching.weeks_in_service`.
+    """
+    figure, sides = _plot().subplots(1, 2, figsize=(8, 3.8), sharey=True)
+    figure.suptitle("The same drift, two models: one breaks", x=0.5, weight="bold")
+    for axes, column in zip(sides, ("drifted inputs", "temperature"), strict=True):
+        axes.axhline(0, color="black", linewidth=1)
+        apart = 0.08 if column == "drifted inputs" else 0  # or the squares would hide the circles
+        for name, sign, colour, marker in (("v1", -1, RED, "o"), ("trees", 1, BLUE, "s")):
+            label = "version 1" if name == "v1" else "trees"
+            where = weeks[column] + sign * apart
+            axes.scatter(where, weeks[f"{name} loses by"], color=colour, marker=marker, label=label)
+    sides[0].set(
+        xlabel="drifted inputs, of 12 numbers",
+        xticks=[7, 8, 9],
+        ylabel="log loss, model minus naive guess",
+    )
+    sides[1].set_xlabel("distance of the temperature, standard deviations")
+    sides[1].legend(frameon=False, loc="upper center")
+    show(
+        figure,
+        "Two panels, 15 weeks, log loss of a model minus that of the naive guess. Against the "
+        "number of drifted inputs (7, 8 or 9) both models scatter without a trend. Against the "
+        "distance of the temperature the trees stay near zero, while version 1 loses by up to 0.36 "
+        "at the far right, in the last weeks.",
+    )
+
+
+def moves_and_an_accident(moves: Any, moved: float) -> None:
+    """Show how far the temperature moved in clean weeks, and how far an accident moves it.
+
+    Parameters
+    ----------
+    moves : Series of float
+        From `classroom.watching.moves_between_weeks`.
+    moved : float
+        In the week of the accident, in the same unit.
+    """
+    figure, axes = _plot().subplots()
+    axes.hist(moves, bins=30, color=BLUE, label="weeks without an accident")
+    axes.axvline(moved, color=RED, linewidth=2, label="the week with your accident")
+    axes.set_title("In most weeks the temperature moves by less than one")
+    axes.set_xlabel("move of the median temperature since the week before, standard deviations")
+    axes.set_ylabel("weeks (one ends on each day)")
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False, loc="upper center")
+    show(
+        figure,
+        "Histogram of how far the median temperature moved from week to week, January to July: "
+        "most weeks below 1, a few up to 2.5; and a line for the week with the accident.",
+    )
+
+
 # Lesson 08
 
 
