@@ -334,3 +334,30 @@ def test_it_takes_no_time(ws):
     checkpoints.save(ws, "00")
     checkpoints.restore(ws, "00")
     assert time.monotonic() - began < 5
+
+
+def test_a_checkpoint_of_a_copied_workspace_names_the_copy(tmp_path, monkeypatch):
+    """MLflow's database keeps absolute addresses: a copy must not read the original's files."""
+    import shutil
+    import sqlite3
+    from contextlib import closing
+
+    from classroom import checkpoints, workspaces
+    from firstflight.workspace import Workspace
+
+    original, copy = Workspace(tmp_path / "one"), Workspace(tmp_path / "two")
+    monkeypatch.setenv("FIRSTFLIGHT_HOME", str(original.root))
+    workspaces.prepare(original)
+    with closing(sqlite3.connect(original.database)) as link:
+        link.execute("CREATE TABLE experiments (name TEXT, artifact_location TEXT)")
+        link.execute(
+            "INSERT INTO experiments VALUES ('a', ?)", (f"{original.artifacts.as_uri()}/1",)
+        )
+        link.commit()
+    checkpoints.save(original, "00")
+    shutil.copytree(original.root, copy.root)
+    monkeypatch.setenv("FIRSTFLIGHT_HOME", str(copy.root))
+    checkpoints.restore(copy, "00")
+    with closing(sqlite3.connect(copy.database)) as link:
+        (address,) = link.execute("SELECT artifact_location FROM experiments").fetchone()
+    assert address == f"{copy.artifacts.as_uri()}/1"
