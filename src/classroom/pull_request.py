@@ -269,3 +269,14 @@ def with_step(step: str) -> str:
     """
     lines = textwrap.dedent(step).strip("\n")
     return WORKFLOW + textwrap.indent(lines, "      ").rstrip() + "\n"
+
+
+def lines_of_ci() -> int:
+    """Count the lines of this project's own workflow and of the scripts that it runs."""
+    files = [PROJECT / ".github/workflows/ci.yml", *sorted((PROJECT / ".ci").glob("*"))]
+    lines = [line.strip() for path in files if path.is_file() for line in _lines(path)]
+    return sum(bool(line) and not line.startswith("#") for line in lines)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()

@@ -237,13 +237,13 @@ def red(red: Any, given: Given) -> bool | str:
 
 EDITS = {
     "a_comment": (
-        "weekday = (",
+        r"weekday = \(",
         "# Monday is 0\n    weekday = (",
         "has Python still a comment after it has read the code?",
     ),
     "a_new_name": (
-        "minutes",
-        "since_midnight",
+        r"\bminutes( = | / 60)",
+        r"since_midnight\1",
         "can the name of a local variable change a number?",
     ),
     "eight_days": (
@@ -265,7 +265,7 @@ def digest_changes(name: str) -> bool:
 
     text = pull_request.git("show", f"main:{pull_request.FLIGHTS}")
     old, new, _ = EDITS[name]
-    edited = text.replace(old, new)
+    edited = re.sub(old, new, text)
     if edited == text:
         raise LookupError(name)
     digests = [pull_request.case_from(each).features[1].code_digest for each in (text, edited)]
@@ -406,7 +406,7 @@ def gate_then_promote(given: Given) -> bool | str:
 # --- pages --------------------------------------------------------------------------------------
 
 
-@exercise("10-look1", "says_no", hint="Two pages answer. One says nothing; read the other one.")
+@exercise("10-look1", "says_no", hint="The page is one sentence: which function does it name?")
 def says_no(says_no: Any) -> bool | str:
     if not isinstance(says_no, str):
         return f"says_no is a {type(says_no).__name__}: write the name as a text."
@@ -461,7 +461,8 @@ def parameters(parameters: Any) -> bool | str:
         if not same(values[name], wanted) or type(values[name]) is not type(wanted):
             return f"{name} is {values[name]!r}: it should be {words}."
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    page = new_notebook(cells=[parameters, new_code_cell("last_day")], metadata=kernel)
+    behind = new_code_cell("last_day", metadata={"tags": []})
+    page = new_notebook(cells=[parameters, behind], metadata=kernel)
     page.metadata["papermill"] = {}
     with _quiet():
         filled = parameterize_notebook(nbformat.from_dict(page), {"last_day": "2013-11-14"})
