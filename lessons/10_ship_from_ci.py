@@ -80,7 +80,9 @@ from firstflight import usecase as usecases
 
 flights = usecases.get("flights")
 drops = operations.landed(flights)
-scores = {name: pull_request.score(pull_request.case_of(name), drops) for name in ("main", "celsius")}
+scores = {
+    name: pull_request.score(pull_request.case_of(name), drops) for name in ("main", "celsius")
+}
 came("10-guess1", round(scores["celsius"], 3))
 print({name: f"{score:.6f}" for name, score in scores.items()})
 
@@ -141,7 +143,8 @@ says_no = next(word for word in said.replace(".", " ").split() if "(" in word)
 check("10-look1")
 
 # %%
-print("livez:", httpx.get(f"{service.url}/livez").status_code, "| readyz:", 503)
+pages = {page: httpx.get(f"{service.url}/{page}").status_code for page in ("livez", "readyz")}
+print(pages)
 print(service.log_tail(1))
 service.stop()
 
@@ -220,15 +223,27 @@ def in_celsius(old):
 check("10-ex3")
 
 # %% [markdown]
-# `put` takes `flights.py` as it is on `main`, and adds your function and its feature set. A second commit, and the same question:
+# `put` writes `flights.py` as it is on `main`, with your function, and with its feature set as number 3:
 
 # %%
-# about 5 s
 pull_request.put(in_celsius)
-# !git -C "{clone}" commit --quiet --all --message "Celsius as feature version 3"
 # !git -C "{clone}" diff main | grep "^[+-]        [123]:"
+
+# %% [markdown] tags=["task"]
+# Commit it on the branch, and ask the same question again. Keep the exit code as `green`.
+
+# %% id="10-type2"
+# BEGIN SOLUTION
+# !git -C "{clone}" commit --quiet --all --message "Celsius as feature version 3"
 # !cd "{clone}" && PYTHONPATH=src firstflight check
-print("exit code:", _exit_code)
+green = _exit_code
+# END SOLUTION
+# STUB: # !git -C "{clone}" ...
+# STUB: # !cd "{clone}" && ...
+# STUB: green = ...
+
+# %%
+check("10-type2")
 
 # %% [markdown]
 # Green. Versions 1 and 2 are there for the releases that need them, and whoever wants Celsius trains a release with version 3, and sends it through the gate. That is its price, and the argument to have in the review.
@@ -274,21 +289,24 @@ print("problems:", workflow.problems(whole) or "none")
 # %% [markdown] tags=["task"]
 # Type the command of the runbook: `firstflight train`, with the recipe `hist_gradient_boosting`, from 2013-01-01 to 2013-10-31, and feature version 2. It takes about 15 seconds. (`firstflight train --help` lists its options.)
 
-# %% id="10-type2"
+# %% id="10-type3"
 # BEGIN SOLUTION
 # !firstflight train hist_gradient_boosting --start 2013-01-01 --end 2013-10-31 --feature-version 2
 # END SOLUTION
 # STUB: # !firstflight train ...
 
 # %%
-check("10-type2")
+check("10-type3")
 
 # %% [markdown]
-# A timer may fire twice. The same command again:
+# A timer may fire twice. The same training again, by what version 4 says of itself:
 
 # %%
-# about 10 s
-# !firstflight train hist_gradient_boosting --start 2013-01-01 --end 2013-10-31 --feature-version 2
+from firstflight import registry
+
+about = registry.load("flights", "4").about
+again = operations.register_snapshot(flights, about["snapshot"], about["recipe"])
+print("version", again, "of", registry.versions("flights"))
 
 # %% [markdown]
 # No fifth version: the [snapshot](glossary.ipynb#snapshot) is named by its content, and a version of it by this recipe is there.
@@ -307,7 +325,7 @@ guess("10-guess3", "the gate's verdict on version 4", "pass")
 # %% [markdown] tags=["task"]
 # Type the pipeline's line: `firstflight gate 4`, and only if that is a pass, `firstflight promote 4` by `model_owner`, with a reason. It takes about 15 seconds.
 
-# %% id="10-type3" tags=["nbval-ignore-output"]
+# %% id="10-type4" tags=["nbval-ignore-output"]
 # One of its lines is the time that an answer takes.
 # BEGIN SOLUTION
 # !firstflight gate 4 && firstflight promote 4 --by model_owner --reason "the nightly retrain"
@@ -315,7 +333,7 @@ guess("10-guess3", "the gate's verdict on version 4", "pass")
 # STUB: # !firstflight ...
 
 # %%
-check("10-type3")
+check("10-type4")
 
 # %%
 from firstflight import history
@@ -412,7 +430,7 @@ for page_file in sorted(desk.glob("week-*.ipynb")):
 review_pages.somebody_mends_a_number(desk, gaps)
 
 # %% [markdown]
-# **nbval** is a plugin of pytest: `pytest --nbval FILE ...` runs notebooks anew, and compares each output with the one in the file. Each cell is a test: a dot, or an F.
+# **nbval** is a plugin of pytest: `pytest --nbval FILE ...` runs notebooks anew, and compares each output with the one in the file. Each cell is a test: a dot, or an F. Of a difference it shows the file's output, `==`, and the fresh one.
 
 # %% [markdown] tags=["task"]
 # Let it run both pages, in the folder `desk` (about 8 seconds). Which page was changed, and which number should stand there? Give `page` the file's name and `should_be` the number, with its sign, as a fresh run prints it.
@@ -430,7 +448,7 @@ page, should_be = "week-2013-11-14.ipynb", 0.0116
 check("10-ex7")
 
 # %% [markdown]
-# One sign, on one line: with it, version 4 would have been better on each of the last three days. On a pull request the run would end red here, and the reviewer would see why.
+# One character, and nbval marks it. On a pull request the run would end red here, and the reviewer would see why.
 #
 # The course checks itself like this: each number in `solutions/` stands there because a fresh run printed it again, except in pictures and in cells that are marked as measured.
 #
@@ -470,7 +488,7 @@ print("new:", sorted(set(branch) - set(main)))
 # ## What you did
 #
 # A pull request that was harmless on a laptop took the service down; one command refuses it, and a new feature version mends it. A retrain stopped before the step that is a person's, papermill made the
-# page for that person, and nbval found one wrong sign.
+# page for that person, and nbval found one wrong character.
 
 # %% tags=["nbval-ignore-output"]
 # Measured: megabytes differ between machines, lines with each version.

@@ -64,6 +64,10 @@ def runs(call):
     return f"import papermill\n\n\ndef report(last_day):\n    {call}"
 
 
+COMMIT = (
+    "from classroom import pull_request\n"
+    "pull_request.git('commit', '--quiet', '--all', '--allow-empty', '--message', 'version 3')\n"
+)
 CHECK = 'cd "{clone}" && PYTHONPATH=src firstflight check'
 TRAIN = "firstflight train hist_gradient_boosting --start 2013-01-01 --end 2013-10-31"
 ASKS = "- name: Does it load the release?\n  run: firstflight check"
@@ -250,6 +254,29 @@ BENCH = {
             ),
         ),
     ),
+    "10-type2": Answers(
+        wrong=(
+            (typed("firstflight check", "green = 0"), "installed"),
+            (typed("PYTHONPATH=src firstflight check", "green = 0"), "the folder of the clone"),
+            (typed('git -C "{clone}" commit --all', "green = 0"), "firstflight check"),
+            (typed(CHECK + "; echo $?", "green = 0"), "exit code of its own"),
+            (typed(CHECK, "green = True"), "truth value"),
+            (typed(CHECK, "green = 3"), "red still"),
+            (typed(CHECK, "green = 1"), "itself failed"),
+            (typed(CHECK, "green = 'live (version 2): loads'"), "what the command printed"),
+            ('!git -C "{clone}" reset --quiet --soft HEAD~1\ngreen = 0', "firstflight check"),
+            (
+                "from classroom import pull_request\npull_request.git('reset', '--soft', 'HEAD~1')\n"
+                "green = 0",
+                "yours is missing",
+            ),
+        ),
+        right=(
+            COMMIT + typed(CHECK, "green = 0"),
+            COMMIT + typed('cd "{clone}"; export PYTHONPATH=src; firstflight check', "green = 0"),
+            COMMIT + "green = 0  # typed in a terminal",
+        ),
+    ),
     "10-ex4": Answers(
         wrong=(
             (yaml("name: ask\nrun: firstflight check"), "dash"),
@@ -281,7 +308,7 @@ BENCH = {
             ),
         ),
     ),
-    "10-type2": Answers(
+    "10-type3": Answers(
         wrong=(
             (typed("firstflight gate 4"), "firstflight train"),
             (
@@ -311,7 +338,7 @@ BENCH = {
             "# typed in a terminal",
         ),
     ),
-    "10-type3": Answers(
+    "10-type4": Answers(
         wrong=(
             (typed("firstflight gate 4"), "promote is missing"),
             (typed(PROMOTE), "Nothing is judged"),
@@ -339,13 +366,13 @@ BENCH = {
             (CELL + f"parameters = new_code_cell({LINES})", "no tags"),
             (
                 CELL + f"parameters = new_code_cell({LINES}, metadata={{'tags': 'parameters'}})",
-                "list",
+                "not of type 'array'",
             ),
             (
                 CELL + f"parameters = new_code_cell({LINES}, metadata={{'tags': ['parameter']}})",
                 "looks for",
             ),
-            (CELL + f"parameters = new_code_cell({LINES}, tags=['parameters'])", "no tags"),
+            (CELL + f"parameters = new_code_cell({LINES}, tags=['parameters'])", "was unexpected"),
             (
                 CELL
                 + f"parameters = new_markdown_cell({LINES}, metadata={{'tags': ['parameters']}})",

@@ -199,14 +199,10 @@ def _calls(source: str, word: str) -> list[str]:
     return [line for line in _commands(source) if re.search(rf"firstflight\s+{word}\b", line)]
 
 
-@exercise(
-    "10-type1",
-    "red",
-    hint="Go to the folder, set the variable, call the command; then red = _exit_code.",
-)
-def red(red: Any, given: Given) -> bool | str:
-    lines = _calls(given.source, "check")
-    if _commands(given.source) and not lines:
+def _asked_elsewhere(source: str) -> str:
+    """Return why a line does not ask the code of the clone, or ""."""
+    lines = _calls(source, "check")
+    if _commands(source) and not lines:
         return "The command is firstflight check."
     if lines and "PYTHONPATH" not in lines[0]:
         return (
@@ -217,22 +213,57 @@ def red(red: Any, given: Given) -> bool | str:
         return "Go to the folder of the clone first, or src is another folder: cd."
     if lines and re.search(r"(\|\||;|\|)", lines[0].split("firstflight", 1)[1]):
         return "What follows the command has an exit code of its own: let firstflight be the last."
-    if is_bool(red):
-        return "red is a number, the exit code, and not a truth value."
-    if same(red, 3):
-        return True
+    return ""
+
+
+def _no_exit_code(name: str, value: Any) -> str:
+    """Return why a value is no exit code of the check, or ""."""
+    if is_bool(value):
+        return f"{name} is a number, the exit code, and not a truth value."
+    if isinstance(value, str) or hasattr(value, "n"):
+        return f"{name} holds what the command printed: the exit code is in _exit_code."
+    if same(value, 1) or same(value, 2):
+        return f"With {value} the command itself failed: read what it says, and try again."
+    if same(value, 126) or same(value, 127):
+        return f"With {value} the shell did not find the command: is it firstflight check?"
+    return ""
+
+
+@exercise(
+    "10-type1",
+    "red",
+    hint="Go to the folder, set the variable, call the command; then red = _exit_code.",
+)
+def red(red: Any, given: Given) -> bool | str:
+    wrong = _asked_elsewhere(given.source) or _no_exit_code("red", red)
+    if wrong:
+        return wrong
     if same(red, 0):
         return (
             "An exit code of 0 means that all is well. Is the branch celsius checked out, and was "
             "it its code that was asked?"
         )
-    if same(red, 1) or same(red, 2):
-        return f"With {red} the command itself failed: read what it says, and try again."
-    if same(red, 127) or same(red, 126):
-        return f"With {red} the shell did not find the command: is it firstflight check?"
-    if isinstance(red, str) or hasattr(red, "n"):
-        return "red holds what the command printed: the exit code is in _exit_code."
-    return mistake(red, 3)
+    return same(red, 3) or mistake(red, 3)
+
+
+@exercise(
+    "10-type2",
+    "green",
+    hint="git commit --all, then the line with firstflight check, then green = _exit_code.",
+)
+def green(green: Any, given: Given) -> bool | str:
+    from classroom import pull_request
+
+    wrong = _asked_elsewhere(given.source) or _no_exit_code("green", green)
+    if wrong:
+        return wrong
+    if pull_request.git("status", "--porcelain"):
+        return "The check reads the files, and a reviewer reads commits: yours is missing."
+    if 3 not in pull_request.case_of(BRANCH).features:
+        return f"The branch {BRANCH} has no feature version 3: run the cell with put first."
+    if same(green, 3):
+        return "It is red still: is it the exit code of before, or is a version changed?"
+    return same(green, 0) or mistake(green, 0)
 
 
 EDITS = {
@@ -338,7 +369,7 @@ def _option(words: list[str], name: str) -> str:
 
 
 @exercise(
-    "10-type2",
+    "10-type3",
     hint="!firstflight train RECIPE --start DAY --end DAY --feature-version NUMBER",
 )
 def train(given: Given) -> bool | str:
@@ -369,7 +400,7 @@ def train(given: Given) -> bool | str:
     return True
 
 
-@exercise("10-type3", hint="Two commands in one line, with && between them: gate, then promote.")
+@exercise("10-type4", hint="Two commands in one line, with && between them: gate, then promote.")
 def gate_then_promote(given: Given) -> bool | str:
     from firstflight import history, judgements
 
