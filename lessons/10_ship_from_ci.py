@@ -265,9 +265,7 @@ step = """
   run: firstflight check
 """
 # END SOLUTION
-# STUB: step = """
-# STUB: - name: ...
-# STUB: """
+# STUB: step = ...
 
 # %%
 check("10-ex4")

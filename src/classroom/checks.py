@@ -13,12 +13,14 @@ import html
 import inspect
 import io
 import json
+import linecache
 import math
 import numbers
 import os
 import re
 import sys
 import types
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -397,8 +399,11 @@ def _ran(source: str, ns: dict[str, Any]) -> dict[str, Any]:
     from IPython.core.inputtransformer2 import TransformerManager
 
     code = TransformerManager().transform_cell(source)
+    # Python finds the source of the answer's functions here, as it does for a cell.
+    name = f"<an answer {zlib.crc32(code.encode()):08x}>"
+    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
     with contextlib.redirect_stdout(io.StringIO()), _nothing_displayed():
-        exec(compile(code, "<an answer>", "exec"), ns)
+        exec(compile(code, name, "exec"), ns)
     return ns
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import textwrap
 import types
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,7 +164,7 @@ def case_from(text: str) -> UseCase:
     Exception
         Whatever running it raises.
     """
-    name = f"<flights.py {hash(text):x}>"
+    name = f"<flights.py {zlib.crc32(text.encode()):08x}>"
     # The digest of feature code is taken of its source, which Python then finds here.
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     module = types.ModuleType("flights_of_a_branch")

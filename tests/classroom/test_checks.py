@@ -251,3 +251,12 @@ def test_same(left, right_, equal):
 def test_is_empty_has_both_controls():
     assert is_empty(...) and is_empty([None]) and is_empty(pd.Series([None, np.nan]))
     assert not is_empty(0) and not is_empty(pd.Series([np.nan, 1.0])) and not is_empty("")
+
+
+def test_the_source_of_an_answers_function_can_be_read():
+    import inspect
+
+    from classroom.checks import _ran
+
+    source = "def late(minutes):\n    return minutes >= 15\n"
+    assert inspect.getsource(_ran(source, {})["late"]) == source
