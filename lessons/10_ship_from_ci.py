@@ -1,16 +1,17 @@
 # %% [markdown]
 # # 10 · Ship from CI
 #
-# **The failure.** It worked on one laptop. A pull request cleans up one feature, the model scores as before, two people approve. Nobody
-# notices what it does to the release that is live.
+# **The failure.** It worked on one laptop. A pull request cleans up one [feature](glossary.ipynb#feature), a model trained with it scores as before, two people approve.
+# At the next deployment of the service, nothing answers any more.
+
+# %% [markdown]
+# *What you'll do*: make that pull request with **git**, watch the outage, let a machine refuse it and mend it; send a retrain through commands that stop by themselves; fill in a
+# reviewer's page with **papermill**, and let **nbval** find a number that somebody changed.
 #
-# *What you'll do*: make that change and watch it do harm; let code refuse it; let **nbval** catch a number that no longer holds; then run
-# a retrain the way CI runs it, with **papermill** and the Prefect flow, up to the point where a person decides.
-#
-# *What you need*: 30 minutes, lessons 00-09, 0.9 GB of memory. You may run the lesson twice.
+# *What you need*: 50 minutes, lessons 00-09, git, 0.6 GB of memory.
 
 # %%
-from classroom import begin, check, checklist, end, leaves, ledger, servers, show, show_map
+from classroom import begin, show_map
 
 ws = begin("10")
 show_map("10")
@@ -18,394 +19,500 @@ show_map("10")
 # %% [markdown]
 # ## A clean-up
 #
-# It is 15 November. Version 2 is live again. A colleague works in degrees Celsius and brings the temperature into line with everything else the team has:
+# It is 15 November, and version 2 is live again. A colleague wants the temperature in degrees Celsius, as everywhere else in the company. For this you get a repository to play
+# in: a copy of the project's code, with one commit. Your own checkout stays as it is.
 
 # %%
-from dataclasses import replace
-from datetime import date
+from classroom import pull_request, today
 
-from firstflight import clock, history, metrics, operations, process, registry
-from firstflight import usecase as usecases
-
-clock.set_today("2013-11-15")
-flights = usecases.get("flights")
-drops = operations.landed(flights)
-main = flights.features[1]  # the feature code as it is on the main branch
-
-
-def in_celsius(requests, lookup):
-    features = main.build(requests, lookup)
-    features["temp"] = (features["temp"] - 32) / 1.8
-    return features
-
-
-branch = replace(main, build=in_celsius, code=(*main.code, in_celsius))
+today("2013-11-15")
+clone = pull_request.open_repository()
+# !git -C "{clone}" log --format="%an: %s"
 
 # %% [markdown]
-# On the laptop the colleague trains with both codes, on October, and scores 1 to 14 November. *Which of the two models is better?*
+# `git -C FOLDER` works in a folder, and in a line with `!` the braces put in a variable. This is the place in `flights.py`, the file with the features:
 
 # %%
-from firstflight.state import States, by_date
+file = clone / pull_request.FLIGHTS
+line = "        features[name] = requests[name].astype(float)\n"
+code = file.read_text()
+print(code[code.index("    for name in WEATHER_FIELDS:\n        feat") : code.index(line)] + line)
 
-
-def rows_of(start, end):
-    states = States(by_date(main.compute_state(drops, start, end)))
-    requests = flights.requests(drops, start, end)
-    return requests.merge(flights.labels(drops, start, end), on=list(flights.key)), states.lookup
-
-
-october = rows_of(date(2013, 10, 1), date(2013, 10, 31))
-november = rows_of(date(2013, 11, 1), date(2013, 11, 14))
-
-
-def log_loss(model, features):
-    said = usecases.predict(flights, model, features.build(*november))
-    return metrics.row_loss("log_loss", november[0]["label"], said).mean()
-
-
-for name, features in {"main": main, "branch": branch}.items():
-    trees = flights.recipes["hist_gradient_boosting"](features)
-    trees.fit(features.build(*october), october[0]["label"])
-    print(f"{name}: {log_loss(trees, features):.6f}")
-
-# %% [markdown]
-# Equal to all six digits printed: trees only ask whether a number is larger than another. On the laptop the change is harmless.
-#
-# But nobody retrains on the day of a merge. The live release was fitted on Fahrenheit, and from the next deployment of the service on it meets the branch's features.
-
-# %%
-live = registry.load("flights", "live")
-for name, features in {"main": main, "branch": branch}.items():
-    print(
-        f"live version {live.version} with the code of {name}: {log_loss(live.estimator, features):.3f}"
-    )
-
-# %% [markdown]
-# From 0.438 to 0.486: the same columns, no error, every request answered, in every answer a freezing day. No test of the new model can see it, because the new model is
-# not the one that is harmed.
-#
-# ## The question that CI should ask
-#
-# A release keeps the digest of the feature code that made it. Whoever loads it compares. So ask, for every release that may serve: *does the code of this branch still load it?*
-
-# %%
-from firstflight import release
-from firstflight.errors import ReleaseError
-
-serving = {
-    alias: registry.load("flights", version)
-    for alias, version in history.serving("flights").releases.items()
-}
-
-
-def ask(features):
-    case = replace(flights, features={**flights.features, features.version: features})
-    for alias, held in serving.items():
-        try:
-            release.check_code(f"models:/flights/{held.version}", held.about, case)
-            print(f"{alias}: loads")
-        except ReleaseError as error:
-            print(f"{alias}: {error}")
-
-
-ask(main)
-ask(branch)
-ask(replace(branch, version=3))
-
-# %% [markdown]
-# The main branch loads it, the pull request does not, and the same change under a **new version number** does: version 1 is still there for the release that needs it.
-#
-# **Exercise 1.** Which edits of feature code would the digest refuse? A comment is mended; the state covers eight days instead of seven; a median takes the place of a mean. Write `True` for refused.
+# %% [markdown] tags=["task"]
+# On a new branch, `celsius`, make `features["temp"]` Celsius: a line behind this loop (0 °C is 32 °F, 100 °C is 212 °F). Write the file by code, or open `clone/` of your workspace in an editor. Then commit:
+# `git switch -c BRANCH`, and `git commit --all --message "..."`.
 
 # %% id="10-ex1"
 # BEGIN SOLUTION
-a_comment = False
-eight_days = True
-a_median = True
+# --force -C ... main: the branch begins from main, also when this cell runs again.
+# !git -C "{clone}" switch --quiet --force -C celsius main
+celsius = '    features["temp"] = (features["temp"] - 32) / 1.8\n'
+file.write_text(file.read_text().replace(line, line + celsius))
+# !git -C "{clone}" commit --quiet --all --message "Temperature in degrees Celsius"
 # END SOLUTION
-# STUB: a_comment = ...
-# STUB: eight_days = ...
-# STUB: a_median = ...
+# STUB: # !git -C "{clone}" ...
+# STUB: ...
+
+# %%
+from classroom import check
+
+check("10-ex1")
+
+# %% [markdown]
+# On the laptop the colleague trains with both branches on October, and scores the first two weeks of November. With `main` the log loss is 0.444.
+
+# %% [markdown] tags=["task"]
+# **What is it with the branch?** The model is boosted trees, as the live one.
+
+# %% id="10-guess1"
+from classroom import guess
+
+# BEGIN SOLUTION
+guess("10-guess1", "log loss of the branch, where main has 0.444", 0.45)
+# END SOLUTION
+# STUB: guess("10-guess1", "log loss of the branch, where main has 0.444", ...)
+
+# %%
+# about 5 s
+from classroom import came
+from firstflight import operations
+from firstflight import usecase as usecases
+
+flights = usecases.get("flights")
+drops = operations.landed(flights)
+scores = {
+    name: pull_request.score(pull_request.case_of(name), drops) for name in ("main", "celsius")
+}
+came("10-guess1", round(scores["celsius"], 3))
+print({name: f"{score:.6f}" for name, score in scores.items()})
+
+# %% [markdown]
+# Equal to all six digits: trees only ask whether a number is larger than another. On the laptop the change is harmless, and so it is approved.
+#
+# But nobody trains on the day of a merge. What is live was fitted on Fahrenheit, and the next deployment of the service brings the branch's code to it.
+
+# %% [markdown] tags=["task"]
+# **What do callers get from a service with the branch's code?** `"the same answers"`, `"wrong answers"` or `"no answer"`.
+
+# %% id="10-guess2"
+# BEGIN SOLUTION
+guess("10-guess2", "what callers get after the deployment", "wrong answers")
+# END SOLUTION
+# STUB: guess("10-guess2", "what callers get after the deployment", ...)
+
+# %% [markdown]
+# The next cell starts the service from the clone, with the registry that you know, and asks it for one flight. It takes about 10 seconds.
+
+# %%
+# about 10 s
+from datetime import date
+
+import httpx
+
+from firstflight.release import as_json_rows
+
+service = pull_request.serve(clone)
+row = as_json_rows(flights.requests(drops, date(2013, 11, 15), date(2013, 11, 15)).head(1))[0]
+header = {"x-firstflight-replay": "lesson 10"}  # not traffic
+answer = httpx.post(f"{service.url}/predict", json={"request": row}, headers=header)
+came("10-guess2", "no answer" if answer.status_code == 503 else "an answer")
+print(answer.status_code, answer.json()["error"])
+
+# %% [markdown]
+# An outage. A [release](glossary.ipynb#release) keeps the [digest](glossary.ipynb#digest) of the feature code that made it, and whoever loads it compares. Without that, callers would get answers, and each of them for a freezing day:
+# wrong, and nobody would know. The service that refuses is the better failure. A better one still would come before the deployment.
+
+# %% [markdown]
+# How does a cluster notice? It asks two pages: `livez`, is the process alive, and `readyz`, may it get requests?
+
+# %%
+service.at("readyz", "readyz, as the service shows it")
+
+# %% [markdown] tags=["task"]
+# Open the page. It names the function of the service that said no. Write its name, as it stands there, in `says_no`.
+
+# %% id="10-look1"
+# BEGIN SOLUTION
+# Without a browser: the same page, asked by code.
+said = httpx.get(f"{service.url}/readyz").text
+says_no = next(word for word in said.replace(".", " ").split() if "(" in word)
+# END SOLUTION
+# STUB: says_no = ...
+
+# %%
+check("10-look1")
+
+# %%
+pages = {page: httpx.get(f"{service.url}/{page}").status_code for page in ("livez", "readyz")}
+print(pages)
+print(service.log_tail(1))
+service.stop()
+
+# %% [markdown]
+# Alive, and not ready: a cluster keeps the old service up, if it asks `readyz`. The log knows that there is nothing to answer with, and not that a pull request is the reason.
+#
+# ## The question that CI should ask
+#
+# **CI** runs commands for each pull request, on a machine that is nobody's laptop. A command ends with a number, its *exit code*: 0 if all is well, and any other makes the pull request red. The question is: *does this code load every release that may serve?* `firstflight check` asks it of the code that it runs from.
+
+# %% [markdown] tags=["task"]
+# Ask it of the branch, in one line: `cd` to the clone, then the command, with `PYTHONPATH=src` before it, so that Python takes the code of this folder and not the installed one. Then keep `_exit_code` as `red`. It takes about 5 seconds.
+
+# %% id="10-type1"
+# BEGIN SOLUTION
+# !cd "{clone}" && PYTHONPATH=src firstflight check
+red = _exit_code
+# END SOLUTION
+# STUB: # !cd "{clone}" && ...
+# STUB: red = ...
+
+# %%
+check("10-type1")
+
+# %% [markdown]
+# Red, with the sentence that the log should have had: which release, which code, what to do. No test of the new model could say it, because the new model is not the one that is harmed.
+#
+# The digest is taken of the code as Python reads it, and of its constants. Here are four more edits of that file:
+#
+# - `a_comment`: a comment is added to a feature function;
+# - `a_new_name`: its local variable `minutes` gets another name;
+# - `eight_days`: `STATE_DAYS = 7` becomes 8;
+# - `another_way`: `minutes / 60` becomes `minutes * 5 / 300`.
+
+# %% [markdown] tags=["task"]
+# Which would be refused? Write `True` for refused and `False` for loaded.
+
+# %% id="10-ex2"
+# BEGIN SOLUTION
+a_comment, a_new_name = False, False
+eight_days, another_way = True, True
+# END SOLUTION
+# STUB: a_comment, a_new_name = ..., ...
+# STUB: eight_days, another_way = ..., ...
+
+# %%
+check("10-ex2")
+
+# %% [markdown]
+# A new version number costs a line; a wrong guess about what matters costs a night. So the code asks, and you need no opinion.
+#
+# ## A version of its own
+#
+# The change is allowed, beside the old way. A `FeatureSet` holds one [feature version](glossary.ipynb#feature-version): its number `version`, its function `build(requests, lookup)`, and in `code` every function that the digest covers.
+
+# %% [markdown] tags=["task"]
+# Write `in_celsius(old)`: a feature set like `old`, as version 3, with `temp` in Celsius. `dataclasses.replace(old, version=..., build=..., code=...)` makes it. Your `build` calls `old.build`, and joins the tuple of `code`.
+
+# %% id="10-ex3"
+from dataclasses import replace
+
+
+def in_celsius(old):
+    # BEGIN SOLUTION
+    def build(requests, lookup):
+        features = old.build(requests, lookup)
+        features["temp"] = (features["temp"] - 32) / 1.8
+        return features
+
+    return replace(old, version=3, build=build, code=(*old.code, build))
+    # END SOLUTION
+    # STUB: return ...
 
 
 # %%
-def mean():
-    def rate(late):  # of a week
-        return late.mean()
-
-    return replace(main, code=(rate,))
-
-
-def mean_again():
-    def rate(late):  # of the last seven days
-        return late.mean()
-
-    return replace(main, code=(rate,))
-
-
-def median():
-    def rate(late):  # of a week
-        return late.median()
-
-    return replace(main, code=(rate,))
-
-
-eight = replace(mean(), settings={**main.settings, "state_days": 8})
-edits = {"comment": mean_again(), "eight days": eight, "median": median()}
-refused = {name: edit.code_digest != mean().code_digest for name, edit in edits.items()}
-check(
-    "10-ex1", "a_comment", "eight_days", "a_median",
-    test=lambda *answers: list(answers) == list(refused.values()),
-    hint="The digest should see whatever can change a number, and nothing else.",
-)  # fmt: skip
-print(refused)
+check("10-ex3")
 
 # %% [markdown]
-# The digest is taken of the parsed code and its constants. What cannot change a number does not count: comments, docstrings, layout, the names of local variables. Whatever can, counts, and a rewrite that
-# gives the same numbers by another way counts too. A new version number costs a line; a wrong guess about what matters costs a night.
-#
-# `firstflight check` asks the same of every release that may serve, and ends with 3 if one does not load. Merged all the same, the change would not have answered wrongly: the service refuses the release, and nothing answers.
-#
-# ## What CI runs
-#
-# A machine that is nobody's laptop, on every pull request:
+# `put` writes `flights.py` as it is on `main`, with your function, and with its feature set as number 3:
 
 # %%
-from firstflight.workspace import PROJECT
+pull_request.put(in_celsius)
+# !git -C "{clone}" diff main | grep "^[+-]        [123]:"
 
-workflow = (PROJECT / ".github" / "workflows" / "ci.yml").read_text()
-script = (PROJECT / ".ci" / "run").read_text()
-print(workflow[: workflow.index("      - name: Keep")])
-print("\n".join(line for line in script.splitlines() if line.startswith("make")))
+# %% [markdown] tags=["task"]
+# Commit it on the branch, and ask the same question again. Keep the exit code as `green`.
+
+# %% id="10-type2"
+# BEGIN SOLUTION
+# !git -C "{clone}" commit --quiet --all --message "Celsius as feature version 3"
+# !cd "{clone}" && PYTHONPATH=src firstflight check
+green = _exit_code
+# END SOLUTION
+# STUB: # !git -C "{clone}" ...
+# STUB: # !cd "{clone}" && ...
+# STUB: green = ...
+
+# %%
+check("10-type2")
 
 # %% [markdown]
-# Nothing in it belongs to CI: a fresh environment from the lock, then a command that you can type yourself. `make test` lets papermill run the course that you are in, its gate, service
-# and rollback included, and nbval compare every output of `solutions/` with the committed one. You meet both below.
+# Green. Versions 1 and 2 are there for the releases that need them, and whoever wants Celsius trains a release with version 3, and sends it through the gate. That is its price, and the argument to have in the review.
+#
+# ## The step in a workflow
+#
+# **GitHub Actions** reads a file like this one. Each dash under `steps` is a step: `uses` an action that others wrote, named by its commit, or `run` a command.
+
+# %%
+print(pull_request.WORKFLOW)
+
+# %% [markdown] tags=["task"]
+# Write the missing last `step` as YAML, in three quotes: a `name`, and the command to `run`. The branch is installed there, and `runs-on` names a machine that can read the registry.
+
+# %% id="10-ex4"
+# BEGIN SOLUTION
+step = """
+- name: Does this code load every release that may serve?
+  run: firstflight check
+"""
+# END SOLUTION
+# STUB: step = ...
+
+# %%
+check("10-ex4")
+
+# %%
+from classroom import workflow
+
+whole = pull_request.with_step(step)
+print("\n".join(whole.splitlines()[-4:]))
+print("problems:", workflow.problems(whole) or "none")
+
+# %% [markdown]
+# The runners that GitHub lends see no registry of yours. The workflow of [this project](../.github/workflows/ci.yml) therefore compares with the branch that the pull request goes into: its last step but one.
 #
 # ## A retrain without a laptop
 #
-# A retrain is not a notebook by hand either. It is a flow that a person, a timer or a CI job starts. Give Prefect its server, and retrain on all of January to October with feature version 2.
-#
-# *What do you expect of the gate?* It held version 3, which knew thirty days.
+# A retrain is commands too, started by a timer, a CI job or a person. Train on all of January to October.
+
+# %% [markdown] tags=["task"]
+# Type the command of the runbook: `firstflight train`, with the recipe `hist_gradient_boosting`, from 2013-01-01 to 2013-10-31, and feature version 2. It takes about 15 seconds. (`firstflight train --help` lists its options.)
+
+# %% id="10-type3"
+# BEGIN SOLUTION
+# !firstflight train hist_gradient_boosting --start 2013-01-01 --end 2013-10-31 --feature-version 2
+# END SOLUTION
+# STUB: # !firstflight train ...
 
 # %%
-import os
-
-# The logs are on Prefect's own pages.
-os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
-server = servers.prefect()
-server
-
-# %%
-from firstflight import flow
-
-wanted = {"usecase": "flights", "recipe": "hist_gradient_boosting", "feature_version": 2}
-wanted |= {"start": date(2013, 1, 1), "end": date(2013, 10, 31)}
-version, verdict = flow.retrain(**wanted)
-
-print(f"version {version}, judged on {verdict.first_day} to {verdict.last_day}: {verdict.verdict}")
-for rule in ("beats_naive", "better_than_live"):
-    print(f"  {rule}: {verdict.check(rule).sentence}")
+check("10-type3")
 
 # %% [markdown]
-# The mean is better than the naive guess by 0.0279 and than version 2 by 0.0081, and both intervals contain zero. Against version 2, day by day:
+# A timer may fire twice. The same training again, by what version 4 says of itself:
 
 # %%
-import matplotlib.pyplot as plt
-import numpy as np
+from firstflight import registry
 
-from firstflight import predictions
-
-days = verdict.first_day, verdict.last_day
-scored = flights.labels(drops, *days)
-for name in (version, "2"):
-    said = predictions.replay(registry.load("flights", name), drops, *days)
-    scored = scored.merge(said[[*flights.key, "prediction"]].rename(columns={"prediction": name}))
-mine, theirs = (
-    metrics.row_loss("log_loss", scored["label"], scored[name]) for name in (version, "2")
-)
-gaps = scored.assign(gap=mine - theirs).groupby("date")["gap"].agg(["sum", "count"])
-by_day, gap = gaps["sum"] / gaps["count"], verdict.check("better_than_live").interval
-
-figure, axes = plt.subplots()
-axes.bar(by_day.index.day, by_day, color=np.where(by_day < 0, "#1f5f8b", "#b35900"))
-axes.axhspan(gap.low, gap.high, color="grey", alpha=0.35, label="mean of all flights, 90% interval")
-axes.axhline(0, color="black", linewidth=1)
-axes.set(xlabel="day of November 2013", ylabel="log loss, version 4 minus version 2")
-axes.set_title(f"Better on {(by_day < 0).sum()} days of 14, but one day carries most of it")
-axes.legend(frameon=False)
-show(
-    figure,
-    f"Bars of the daily difference, below zero on {(by_day < 0).sum()} of 14 days, the lowest at {by_day.min():.3f} on 5 November; "
-    f"a band shows the interval of the mean, from {gap.low:.3f} to {gap.high:+.3f}.",
-)
-print(f"of the whole gain, 5 November has {gaps['sum'].min() / gaps['sum'].sum():.0%}")
-
-# %% [markdown]
-# **A hold.** One day of fourteen has 65% of the gain, and the next fortnight need not have such a day. Drawing days instead of rows sees that.
-#
-# A timer may fire twice, and a runner may die halfway. *How many versions will there be when the same flow has run again?*
-
-# %%
-again, _ = flow.retrain(**wanted)
+about = registry.load("flights", "4").about
+again = operations.register_snapshot(flights, about["snapshot"], about["recipe"])
 print("version", again, "of", registry.versions("flights"))
 
 # %% [markdown]
-# No new one: the snapshot is named by its content, and a version with this snapshot and this recipe is there.
+# No fifth version: the [snapshot](glossary.ipynb#snapshot) is named by its content, and a version of it by this recipe is there.
 #
-# ## Where the machine stops
-#
-# The last line of a careless pipeline is `promote`. Try it, and the gentler step too.
+# The last line of a careless pipeline is `promote`. In a shell, `A && B` runs B only if A ended with 0, and `firstflight gate` ends with 0 for a pass alone.
+
+# %% [markdown] tags=["task"]
+# The [gate](glossary.ipynb#gate) held version 3, which knew thirty days. Version 4 knows ten months. **Its verdict?** `"pass"`, `"hold"` or `"fail"`.
+
+# %% id="10-guess3"
+# BEGIN SOLUTION
+guess("10-guess3", "the gate's verdict on version 4", "pass")
+# END SOLUTION
+# STUB: guess("10-guess3", "the gate's verdict on version 4", ...)
+
+# %% [markdown] tags=["task"]
+# Type the pipeline's line: `firstflight gate 4`, and only if that is a pass, `firstflight promote 4` by `model_owner`, with a reason. It takes about 15 seconds.
+
+# %% id="10-type4" tags=["nbval-ignore-output"]
+# One of its lines is the time that an answer takes.
+# BEGIN SOLUTION
+# !firstflight gate 4 && firstflight promote 4 --by model_owner --reason "the nightly retrain"
+# END SOLUTION
+# STUB: # !firstflight ...
 
 # %%
-from firstflight.errors import RolloutError
+check("10-type4")
 
-for step in (operations.promote, operations.start_shadow):
-    try:
-        step(flights, version, by="model_owner", reason="the nightly retrain")
-    except RolloutError as error:
-        print(error)
+# %%
+from firstflight import history
+
+verdict = operations.verdict_of("flights", "4")
+came("10-guess3", verdict.verdict)
+print(verdict.check("better_than_live").sentence)
 print("live:", history.serving("flights").releases["live"])
 
 # %% [markdown]
-# Refused, and nothing has changed. A person may waive a hold, by name and with a reason; a machine has neither. It brings the evidence and stops. Here the person waits too: version 2 does
-# its work, and nothing is lost but patience.
+# A [hold](glossary.ipynb#hold): better than version 2 by 0.0081, and the interval contains zero. `&&` ended the line, so nothing was promoted, and no person had to be awake. Where does the 0.0081 come from? It takes about 5 seconds.
+
+# %%
+# about 5 s
+from classroom import figures, review_pages
+
+fortnight = verdict.first_day, verdict.last_day
+gaps = review_pages.daily_gaps(flights, drops, "4", "2", fortnight)
+figures.version_against_live_by_day(gaps, verdict.check("better_than_live").interval)
+print(f"of the whole gain, 5 November has {gaps['sum'].min() / gaps['sum'].sum():.0%}")
+
+# %% [markdown]
+# One day of fourteen has 65% of the gain, and the next fortnight need not have such a day. A person may [waive](glossary.ipynb#waiver) a hold, by name and with a reason. A machine has neither: it brings the evidence, and stops.
 #
 # ## The page that the person reads
 #
-# **papermill** runs a notebook with other parameters than it was written with. The cell tagged `parameters` holds defaults; papermill puts yours in a cell behind it. This page has three cells.
+# The evidence is a notebook that is made anew for each week. **papermill** runs one with other values than it was written with: it looks for the cell with the tag `parameters`, which holds defaults, and puts a cell with yours behind it.
+
+# %% [markdown] tags=["task"]
+# Write that cell, as `parameters`. Three lines: `candidate` is 4, `last_day` is the text `"2013-11-07"`, `days` is 7. `new_code_cell(source, metadata={...})` makes a cell; its tags are a list in the metadata.
+
+# %% id="10-ex5"
+from nbformat.v4 import new_code_cell
+
+# BEGIN SOLUTION
+source = 'candidate = 4\nlast_day = "2013-11-07"\ndays = 7'
+parameters = new_code_cell(source, metadata={"tags": ["parameters"]})
+# END SOLUTION
+# STUB: parameters = ...
 
 # %%
-import json
-import time
+check("10-ex5")
 
-import nbformat
-import papermill
-from nbformat.v4 import new_code_cell, new_notebook
-
+# %%
 desk = ws.root / "ci"
-desk.mkdir(exist_ok=True)
-gaps.to_csv(desk / f"days-{version}.csv")
-how = process.load().usecase("flights").gate.how | {"critical": gap.critical}
-(desk / f"how-{version}.json").write_text(json.dumps(how))
-compare = """\
-days, how = pd.read_csv(f"days-{candidate}.csv"), json.load(open(f"how-{candidate}.json"))
-mean = days["sum"].sum() / days["count"].sum()
-apart, rows = (days["sum"] - mean * days["count"]).to_numpy(), days["count"].to_numpy()
-blocks = CircularBlockBootstrap(how["block_days"], apart, rows, seed=how["seed"])
-drawn = blocks.apply(lambda apart, rows: apart.sum() / rows.sum(), reps=how["n"])
-reach = how["critical"] * np.sqrt(np.mean(drawn**2))
-print(f"{mean:+.4f} [{mean - reach:+.4f}, {mean + reach:+.4f}]")"""
-cells = [
-    new_code_cell('candidate = "3"', metadata={"tags": ["parameters"]}),
-    new_code_cell(
-        "import json\n\nimport numpy as np\nimport pandas as pd\n"
-        "from arch.bootstrap import CircularBlockBootstrap"
-    ),
-    new_code_cell(compare),
-]
-kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-nbformat.write(new_notebook(cells=cells, metadata=kernel), desk / "template.ipynb")
-
-# %%
-begun = time.perf_counter()
-papermill.execute_notebook(
-    desk / "template.ipynb", desk / "report.ipynb", {"candidate": version},
-    cwd=desk, progress_bar=False,
-)  # fmt: skip
-papermill_seconds = time.perf_counter() - begun
-page = nbformat.read(desk / "report.ipynb", as_version=4)
-[(cell.source.splitlines()[-1], *(o.text for o in cell.outputs)) for cell in page.cells]
+review_pages.write_template(desk, parameters, gaps)
+print(review_pages.READ, review_pages.SHOW, review_pages.SUM, sep="\n\n")
 
 # %% [markdown]
-# The interval of the gate to the last digit, drawn anew from fourteen sums, by blocks of two days. The page goes into the repository with its output, and a number in a repository looks like a fact.
+# These are the three cells behind yours in `template.ipynb`. They read `days.csv` beside it: the fourteen days that you saw.
+
+# %% [markdown] tags=["task"]
+# Write `report(last_day)`: it runs `template.ipynb` of the folder `desk` for this day, and writes `week-2013-11-14.ipynb` (or another day) beside it. The call is `papermill.execute_notebook(input, output, parameters={...}, cwd=...)`; `cwd` is the folder
+# that the cells run in, and `progress_bar=False` keeps it quiet.
+
+# %% id="10-ex6"
+import papermill
+
+
+def report(last_day):
+    # BEGIN SOLUTION
+    papermill.execute_notebook(
+        desk / "template.ipynb",
+        desk / f"week-{last_day}.ipynb",
+        parameters={"last_day": last_day},
+        cwd=desk,
+        progress_bar=False,
+    )
+    # END SOLUTION
+    # STUB: return ...
+
+
+# %%
+check("10-ex6")
+
+# %% [markdown]
+# Two weeks, two pages, about 4 seconds each.
+
+# %%
+# about 8 s
+report("2013-11-07")
+report("2013-11-14")
+for page_file in sorted(desk.glob("week-*.ipynb")):
+    print(review_pages.printed(page_file), end="\n\n")
+
+# %% [markdown]
+# Nobody edits a page by hand for the next week. The pages go into the repository with their outputs, and a number in a repository looks like a fact.
 #
 # ## A number that no longer holds
 #
-# So somebody mends it: the sign of the upper end changes, and the hold becomes a pass. **nbval** is a pytest plugin: it runs a notebook anew and compares each output with the committed one. Give it the page as
-# papermill wrote it, and the mended copy. *Which line will it name?*
+# So somebody "mends" one, in one of the two files, where a reviewer will look:
 
 # %%
-import subprocess
-import sys
-
-committed = (desk / "report.ipynb").read_text()
-mended = committed.replace(f"{gap.high:+.4f}]", f"{-gap.high:+.4f}]")
-(desk / "mended.ipynb").write_text(mended)
-print("signs that differ:", sum(a != b for a, b in zip(committed, mended, strict=True)))
-
-(desk / "pytest.ini").write_text("[pytest]\n")  # so that the project's own settings stay out
-plain = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-pytest = [sys.executable, "-m", "pytest", "-p", "nbval.plugin", "-p", "no:cacheprovider"]
-begun = time.perf_counter()
-done = subprocess.run(
-    [*pytest, "--color=no", "--nbval", "report.ipynb", "mended.ipynb"],
-    cwd=desk, env=plain, capture_output=True, text=True,
-)  # fmt: skip
-nbval_seconds = time.perf_counter() - begun
-
-print("exit code:", done.returncode)
-lines = done.stdout.splitlines()
-start = next(n for n, line in enumerate(lines) if line.startswith("report.ipynb"))
-print(*(line for line in lines[start:-2] if line.strip()), sep="\n")
+review_pages.somebody_mends_a_number(desk, gaps)
 
 # %% [markdown]
-# Green, a dot for each cell, and red: the cell, the line, and a mark under the sign. The run on a pull request would end here, and a reviewer would see why.
-#
-# It is how the course checks itself: each number in `solutions/` stands there because a fresh run printed it again, except in pictures and in cells marked as measured.
-#
-# ## What it cost
+# **nbval** is a plugin of pytest: `pytest --nbval FILE ...` runs notebooks anew, and compares each output with the one in the file. Each cell is a test: a dot, or an F. Of a difference it shows the file's output, `==`, and the fresh one.
 
+# %% [markdown] tags=["task"]
+# Let it run both pages, in the folder `desk` (about 8 seconds). Which page was changed, and which number should stand there? Give `page` the file's name and `should_be` the number, with its sign, as a fresh run prints it.
 
-# %% tags=["nbval-ignore-output"]
-# Measured: seconds differ on every run, megabytes and lines with each version.
-def lines_of(text):
-    return sum(
-        bool(line.strip()) and not line.strip().startswith("#") for line in text.splitlines()
-    )
-
-
-there = ("jupyterlab", "pandas", "scikit-learn")
-ledger.record(
-    "10",
-    "papermill",
-    prevented="a page that only its author can make again",
-    install_mb=ledger.install_mb("papermill", beside=there),
-    start_s=papermill_seconds,
-)
-ledger.record(
-    "10",
-    "nbval",
-    prevented="a committed number that no longer holds",
-    install_mb=ledger.install_mb("nbval", beside=there),
-    start_s=nbval_seconds,
-)
-ledger.record(
-    "10",
-    "CI",
-    prevented="feature code that changed under the live release",
-    glue_lines=lines_of(workflow) + lines_of(script),
-)
-ledger.table("10")
+# %% id="10-ex7" tags=["nbval-ignore-output"]
+# pytest says how long it took.
+# BEGIN SOLUTION
+# !cd "{desk}" && pytest --nbval week-2013-11-07.ipynb week-2013-11-14.ipynb
+page, should_be = "week-2013-11-14.ipynb", 0.0116
+# END SOLUTION
+# STUB: # !cd "{desk}" && pytest ...
+# STUB: page, should_be = ..., ...
 
 # %%
+check("10-ex7")
+
+# %% [markdown]
+# One character, and nbval marks it. On a pull request the run would end red here, and the reviewer would see why.
+#
+# The course checks itself like this: each number in `solutions/` stands there because a fresh run printed it again, except in pictures and in cells that are marked as measured.
+#
+# ## At work tomorrow
+#
+# You need no registry to begin with. Keep a digest of the feature code beside the model file, and compare before you load:
+
+# %%
+import ast
+import hashlib
+
+
+def digest(source):  # the same for another comment; another for another version of Python
+    return hashlib.sha256(ast.dump(ast.parse(source)).encode()).hexdigest()[:16]
+
+
+released = digest("def rate(late):\n    return late.mean()")
+for now in ("return late.mean()  # of a week", "return late.median()"):
+    same_code = digest(f"def rate(late):\n    {now}") == released
+    print(f"{now}: {'loads' if same_code else 'changed under a release, refuse it'}")
+
+# %% [markdown] tags=["task"]
+# Ask the question without a registry, for a CI that sees none: which feature versions of `main` does the branch `celsius` compute in another way, or no longer at all? `pull_request.case_of(branch).features` holds feature sets by number, each with a `code_digest`. There
+# is no check; `solutions/` has an answer.
+
+# %% id="10-further"
+# BEGIN SOLUTION
+main, branch = (pull_request.case_of(name).features for name in ("main", "celsius"))
+for number, old in main.items():
+    kept = number in branch and branch[number].code_digest == old.code_digest
+    print(f"feature version {number}: {'as on main' if kept else 'changed or gone'}")
+print("new:", sorted(set(branch) - set(main)))
+# END SOLUTION
+# STUB: ...
+
+# %% [markdown]
+# ## What you did
+#
+# A pull request that was harmless on a laptop took the service down; one command refuses it, and a new feature version mends it. A retrain stopped before the step that is a person's, papermill made the
+# page for that person, and nbval found one wrong character.
+
+# %% tags=["nbval-ignore-output"]
+# Measured: megabytes differ between machines, lines with each version.
+from classroom import ledger
+
+ledger.measure("10")
+ledger.measure("10", "CI", glue_lines=pull_request.lines_of_ci())
+
+# %%
+from classroom import checklist
+
 checklist("10")
 
 # %% [markdown]
-# **What you did.** You made a change that is harmless on a laptop and raises the log loss of the live release from 0.438 to 0.486, and let a digest refuse it. A flow retrained, judged, and stopped before the step
-# that is a person's. A page was made by papermill, and nbval found one wrong sign in it.
+# ## In practice
 #
-# *In practice*
+# - **Green means: what was asked is as it was.** CI does not know that Celsius is wrong. It asks what somebody wrote down, so write down the question after each outage.
+# - A CI job that asks about the live release must see history and registry. Give it a password that reads and cannot promote.
+# - Actions are named by their commit above: a tag can be moved by whoever owns the action.
+# - Strict comparison of outputs needs seeds, sorted rows, rounded numbers, one thread and a lock.
+# - This course runs in CI on a laptop's data. Yours may be too large: run the path on a month, and the gate on all of it, at night.
 #
-# - **Green means: what was asked is as it was.** CI does not know that Celsius is wrong. The digest knows that the live release was made by other code, and CI asks it only where it can reach the registry; elsewhere it sees the change because committed outputs no longer hold.
-# - A CI job talks by its exit code. `firstflight gate 4` ends with 3, and only a pass with 0.
-# - CI needs the history and the registry to ask about the live release. On a hosted runner that means a shared place for both, and a password that reads and cannot promote.
-# - Strict comparison needs determinism: seeds, sorted rows, rounded numbers, one thread, a lock. It found the same last digit here because nothing in the run is left to chance.
-# - The course in CI runs on a laptop's data. Yours may be too large: run the path on a month, and the gate on all of it, at night.
-# - This feature could have been mended with a version of its own, at the price of a retrain and a rollout. That price is the argument to have in the review.
-#
-# *Next*: the path exists. What does a second model cost on it?
+# **Next:** [lesson 11](11_ship_the_second_model.ipynb). The path exists. What does a second model cost on it?
 
 # %%
+from classroom import end, leaves
+
 leaves("version 4, on hold; a page about it")
 end("10")

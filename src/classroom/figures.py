@@ -468,6 +468,34 @@ def rollout_day_by_day(looks: Any) -> None:
 # Lesson 10
 
 
+def version_against_live_by_day(gaps: Any, interval: Any) -> None:
+    """Show how much a version's log loss differs from the live one's on each day of a fortnight.
+
+    Parameters
+    ----------
+    gaps : DataFrame
+        As `classroom.review_pages.daily_gaps` returns it, for days of one month.
+    interval : Interval
+        Of the mean difference, as the gate found it.
+    """
+    by_day, better = gaps["mean"], int((gaps["mean"] < 0).sum())
+    figure, axes = _plot().subplots()
+    words = f"mean of all flights, {interval.confidence:.0%} interval"
+    axes.axhspan(interval.low, interval.high, color="#dddddd", label=words, zorder=0)
+    axes.bar(by_day.index.day, by_day, color=[BLUE if gap < 0 else "#b35900" for gap in by_day])
+    axes.axhline(0, color="black", linewidth=1)
+    axes.set_xticks(list(by_day.index.day))
+    axes.set(xlabel="day of November 2013", ylabel="log loss, version 4 minus version 2")
+    axes.set_title(f"Better on {better} days of {len(gaps)}, and most of it comes from one")
+    axes.legend(frameon=False)
+    show(
+        figure,
+        f"Bars of the daily difference, below zero on {better} of {len(gaps)} days, the lowest at "
+        f"{by_day.min():.3f} on day {by_day.idxmin().day}; a band shows the interval of the mean, "
+        f"from {interval.low:.3f} to {interval.high:+.3f}.",
+    )
+
+
 # Lesson 11
 
 

@@ -69,7 +69,7 @@ def test_writing_the_environment_files_again_changes_nothing(tmp_path):
 
 
 def test_scripts_can_be_executed():
-    for name in (".ci/run", "binder/postBuild"):
+    for name in (".ci/run", ".ci/conformance", "binder/postBuild"):
         path = PROJECT / name
         assert os.access(path, os.X_OK), name
         assert subprocess.run(["bash", "-n", str(path)]).returncode == 0
@@ -82,7 +82,8 @@ def test_ci_runs_the_readmes_command():
             "jobs"
         ]
         steps[name] = [step.get("run") for job in jobs.values() for step in job["steps"]]
-    assert ".ci/run" in steps["ci"] and "make test" in steps["weekly"]
+    assert ".ci/run" in steps["ci"] and ".ci/conformance .ci/base" in steps["ci"]
+    assert "make test" in steps["weekly"]
     assert "make test" in (PROJECT / ".ci" / "run").read_text()
     assert "make test" in (PROJECT / "README.md").read_text()
 
