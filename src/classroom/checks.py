@@ -14,23 +14,15 @@ import contextlib
 import html
 import inspect
 import io
-<<<<<<< HEAD
-=======
-import json
 import linecache
->>>>>>> l10
 import math
 import numbers
 import re
 import sys
 import types
-<<<<<<< HEAD
+import zlib
 from collections.abc import Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
-=======
-import zlib
-from collections.abc import Mapping
->>>>>>> l10
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -471,38 +463,19 @@ def _ran(text: str, ns: dict[str, Any], held: Mapping[str, Any] | None = None) -
 
     What is `held` has its value again after each statement that binds it.
     """
-<<<<<<< HEAD
-    tree = ast.parse(cells.python(text))
+    python = cells.python(text)
+    # Python finds the source of the answer's functions here, as it does for a cell.
+    name = f"<an answer {zlib.crc32(python.encode()):08x}>"
+    linecache.cache[name] = (len(python), None, python.splitlines(keepends=True), name)
+    tree = ast.parse(python)
     parts = [[statement] for statement in tree.body] if held else [tree.body]
     for part in parts:
-        code = compile(ast.Module(part, []), "<an answer>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        code = compile(ast.Module(part, []), name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         waits = eval(code, ns)  # a cell may `await`
         if waits is not None:
             with ThreadPoolExecutor(1) as beside:  # the kernel's own loop is running
                 beside.submit(asyncio.run, waits).result()
         ns.update(exercises.copied(dict(held or {})))
-=======
-    folder = solutions or _solutions()
-    for path in sorted(folder.glob(f"{id.split('-')[0]}_*.ipynb")):
-        for cell in json.loads(path.read_text())["cells"]:
-            if cell.get("id") == id and cell["cell_type"] == "code":
-                return "".join(cell["source"])
-    raise CheckError(
-        f"No notebook in {folder.name}/ has the reference answer {id}: run `course build`."
-    )
-
-
-def _ran(source: str, ns: dict[str, Any]) -> dict[str, Any]:
-    """Run a cell's text, commands and all, in these variables, and return them."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    code = TransformerManager().transform_cell(source)
-    # Python finds the source of the answer's functions here, as it does for a cell.
-    name = f"<an answer {zlib.crc32(code.encode()):08x}>"
-    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
-    with contextlib.redirect_stdout(io.StringIO()), _nothing_displayed():
-        exec(compile(code, name, "exec"), ns)
->>>>>>> l10
     return ns
 
 

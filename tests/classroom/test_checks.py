@@ -252,7 +252,6 @@ def test_is_empty_has_both_controls():
     assert not is_empty(0) and not is_empty(pd.Series([np.nan, 1.0])) and not is_empty("")
 
 
-<<<<<<< HEAD
 # In a notebook: answers as learners write them.
 
 
@@ -445,7 +444,8 @@ def test_ids_and_kinds():
     assert exercises.kind_of("05-look2") == "look" and exercises.kind_of("05-gate") == ""
     with pytest.raises(CheckError, match="is no id of an exercise"):
         exercise("5-ex1", "n", hint="h")(lambda n: True)
-=======
+
+
 def test_the_source_of_an_answers_function_can_be_read():
     import inspect
 
@@ -453,4 +453,3 @@ def test_the_source_of_an_answers_function_can_be_read():
 
     source = "def late(minutes):\n    return minutes >= 15\n"
     assert inspect.getsource(_ran(source, {})["late"]) == source
->>>>>>> l10
