@@ -207,8 +207,8 @@ version_2 = registry.load("flights", "previous")
 replayed = predictions.replay(version_2, drops, first, last)
 replayed = replayed[[*case.key, "prediction"]].rename(columns={"prediction": "v2"})
 pairs = october.rename(columns={"prediction": "v3"}).merge(replayed, on=list(case.key))
-pairs = pairs.dropna(subset="label")[["date", "label", "v3", "v2", "naive"]]
-pairs.head(3).round(3)
+pairs = pairs.dropna(subset="label")
+pairs[["label", "v3", "v2", "naive"]].head(3).round(3)
 
 # %% [markdown] tags=["task"]
 # Write `behind(pairs, other)`: how much worse version 3 is than `other`, which is `"v2"` or `"naive"`, with the interval by the team's rules.
@@ -304,7 +304,7 @@ came("09-guess3", status["releases"]["live"]["version"])
 
 # %% [markdown] tags=["task"]
 # Write the naive rollback into the history. `deployments.change` takes the use case's name, the action `"alias"`, `after=` (a dict from alias to version: `live` **and** `previous` change
-# places), `by=` and `reason=`. Your role is `on_call`. Keep what it returns as `moved`.
+# places), `by=` and `reason=`. Your role is `on_call`. Keep what it returns as `moved`. Run it once: each run is an entry.
 
 # %% id="09-ex3"
 from firstflight import deployments
@@ -371,7 +371,7 @@ print(f"of {sent.n} requests, {sent.without_state} were answered without state")
 # `None`: no state at all. Version 2 was asked for two weeks without two of its features, the late rates of the last week, since nobody publishes them for feature version 1 any more.
 
 # %% [markdown] tags=["task"]
-# In October version 3 had a log loss of 0.516, and version 2 with its state would have had 0.436. November is kinder to both. **What did version 2 have in these two
+# In October version 3 had a log loss of 0.516, and version 2 with its state would have had 0.436. **What did version 2 have in these two
 # weeks, without its state?**
 
 # %% id="09-guess4"
@@ -419,7 +419,7 @@ pd.DataFrame(table).T.round(3)
 # Be fair to stale state: rates of four to six weeks ago would have done no harm here, 0.435. The limit `state.max_age_days` refuses what is old, and so turned *stale* into *missing*.
 # It is still the right rule: in another month old rates may describe another world.
 #
-# The monitor does see it, two weeks late:
+# The monitor does see it, once somebody asks it:
 
 # %%
 # about 5 s
@@ -579,7 +579,7 @@ print(
 )
 
 # %% [markdown]
-# They ask whether a release *is what it was*. They do not ask whether it is too old, whether it ever was live, whether its data were enough, or whether tomorrow is a holiday on which nobody could mend it.
+# They ask whether a release *is what it was*. They do not ask whether it is too old, whether it has seen enough flights, or whether tomorrow is a holiday on which nobody could mend it.
 #
 # A question is a function of the evidence. It returns a sentence, or raises `RollbackRefused` with one. `evidence` has `release` (its `about` is a dict: `trained_from`, `trained_to`, `n_rows`, `recipe`),
 # `target` (the version), `drops.today`, `usecase`.

@@ -156,7 +156,7 @@ def worse_than_what(against: Mapping[str, Any]) -> None:
     days = next(iter(against.values())).index
     axes.set_xticks([day.day for day in days], [f"1 to {day.day}" for day in days])
     axes.set(xlabel="days of October 2013", ylabel="difference in log loss")
-    axes.set_title("Two weeks prove it worse than version 2, four do not against a guess")
+    axes.set_title("Two weeks prove it worse than v2; four do not against a guess")
     axes.legend(frameon=False)
     show(
         figure,
