@@ -358,8 +358,14 @@ calls = {
 check("09-look1")
 
 # %% [markdown]
-# One batch a day since 15 August, and each has the code for *good*. Nothing on this page is red, or ever will be: it counts calls. Now ask the service what it
-# answers *with*.
+# Code 200 means *answered*, 500 *failed*.
+
+# %%
+answered = {str(code): int(number) for code, number in calls.items()}
+print(f"batches since 15 August: {answered['200']} answered, {answered.get('500', 0)} failed")
+
+# %% [markdown]
+# Nothing on this page is red, or ever will be: it counts calls. Now ask the service what it answers *with*.
 
 # %%
 status = httpx.post(f"{service.url}/status", json={}).json()

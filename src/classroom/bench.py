@@ -153,14 +153,15 @@ def _silent() -> Iterator[None]:
     from IPython import get_ipython
 
     shell = get_ipython()
-    before = shell.display_pub.publish, shell.showtraceback
+    before = shell.display_pub.publish, shell.showtraceback, shell._showtraceback
     shell.display_pub.publish = lambda *args, **kwargs: None
     shell.showtraceback = lambda *args, **kwargs: None
+    shell._showtraceback = lambda *args, **kwargs: None  # the course's own errors: one sentence
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             yield
     finally:
-        shell.display_pub.publish, shell.showtraceback = before
+        shell.display_pub.publish, shell.showtraceback, shell._showtraceback = before
 
 
 def results(root: Path) -> list[Tried]:

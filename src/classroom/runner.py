@@ -224,7 +224,9 @@ def _with_bench(ws: Workspace, path: Path) -> Path:
     for cell in notebook.cells:
         cells.append(cell)
         found = (
-            re.match(r"check\(\"([\w-]+)\"\)", cell.source) if cell.cell_type == "code" else None
+            re.search(r"^check\(\"([\w-]+)\"\)", cell.source, re.MULTILINE)
+            if cell.cell_type == "code"
+            else None
         )
         if found is not None and found[1] in known:
             text = f'from classroom import bench as _bench\n_ = _bench.try_all("{found[1]}")'

@@ -172,11 +172,11 @@ BENCH = {
     "09-ex2": Answers(
         wrong=(
             (f"in_mlflow = {READ}", "in .version"),
-            (f"{MOVE}'1')\nin_mlflow = {READ}.version", "You read '1'"),
+            (f"{MOVE}'1')\nin_mlflow = {READ}.version", "You read version 1"),
             (f"{MOVE}'3')\nin_mlflow = '2'", "still is 3"),
             (
                 f"client.set_registered_model_alias('flights', 'champion', '2')\nin_mlflow = {READ}.version",
-                "You read '3'",
+                "You read version 3",
             ),
             (
                 f"client.set_registered_model_alias('flight', 'live', '2')\nin_mlflow = {READ}.version",
@@ -207,7 +207,7 @@ BENCH = {
     ),
     "09-look1": Answers(
         wrong=(
-            ("calls = {}", "no value"),
+            ("calls = {}", "no call at all"),
             ("calls = {'200': 12925}", "a batch"),
             ("calls = {'200': 12}", "read it again"),
             ("calls = {'404': 7}", "code 404"),
@@ -219,9 +219,9 @@ BENCH = {
             ("calls = ['200', 89]", "a dict"),
         ),
         right=(
-            "calls = {'200': 89}",
+            "calls = {'200': 89, '500': 0}",
             "calls = {200: 89.0}",
-            "calls = dict([('200', 89)])",
+            "calls = dict([('500', 0), ('200', 89)])",
         ),
     ),
     "09-ex4": Answers(

@@ -17,7 +17,8 @@ MAY_GO_BACK = ("on_call", "model_owner")
 
 
 def _what(found: Any) -> str:
-    return "nothing" if found is None else f"a {type(found).__name__}"
+    name = type(found).__name__
+    return "nothing" if found is None else f"{'an' if name[0] in 'aeio' else 'a'} {name}"
 
 
 @exercise(
@@ -87,7 +88,7 @@ def behind(behind: Any, given: Given) -> bool | str:
             return f"It returns {_what(found)}: return what metrics.difference gives, an Interval."
         if same(found.mean, (rows["v3"] - rows[other]).mean()):
             return "That is the difference of the predictions: take that of their losses, row_loss."
-        if same(found.mean, -wanted.mean) and wanted.mean:
+        if same(found.mean, -wanted.mean):
             return "Its sign is turned round: version 3 minus the other, so worse is above zero."
         if found.n_rows != wanted.n_rows:
             return f"It takes {found.n_rows} flights, and was given {wanted.n_rows}: take all."
@@ -109,7 +110,7 @@ def behind(behind: Any, given: Given) -> bool | str:
 def _of_another(found: Any, losses: dict[str, Any], other: str) -> str:
     """Say which comparison has this mean."""
     for name, loss in losses.items():
-        if name != other and same(found.mean, (losses["v3"] - loss).mean()):
+        if name not in ("v3", other) and same(found.mean, (losses["v3"] - loss).mean()):
             return f"Asked about {other!r} it answers about {name!r}: use what comes in as other."
     if any(same(found.mean, loss.mean()) for loss in losses.values()):
         return "That is the loss of one alone: the difference of two is wanted."
@@ -134,7 +135,7 @@ def in_mlflow(in_mlflow: Any) -> bool | str:
     if str(in_mlflow) == "2" and str(points_at) != "2":
         return f"In MLflow live still is {points_at}: move it, then read it back."
     if str(in_mlflow) != "2":
-        return f"You read {in_mlflow!r}: the alias live is to point at version 2."
+        return f"You read version {in_mlflow}: the alias live is to point at version 2."
     return True
 
 
@@ -201,20 +202,26 @@ def calls(calls: Any, given: Given) -> bool | str:
     if any(is_bool(n) or not isinstance(n, Real) for n in calls.values()):
         return "Behind each code stands a number: how many calls."
     mine = {str(key): float(value) for key, value in calls.items()}
-    if same(mine, {key: float(value) for key, value in wanted.items()}):
+    if _that_came(mine) == _that_came(wanted):
         return True
     more = sorted(set(mine) - set(wanted))
     if more:
         return f"No call of /predict_batch has the code {more[0]}: the page lists those there are."
-    if not mine:
-        return "It is empty, and /predict_batch was called every day."
+    if not _that_came(mine):
+        return "You have no call at all, and /predict_batch was called every day."
     for endpoint in ("/status", "/predict", "/readyz"):
-        if same(mine, {k: float(v) for k, v in calls_of(page, endpoint).items()}):
+        if _that_came(mine) == _that_came(calls_of(page, endpoint)):
             return f"Those are the calls of {endpoint}: look for /predict_batch."
     number = max(mine.values())
     if number > 1000:
         return f"{number:.0f} is too many: a call is a batch of flights, not a flight."
-    return f"You have {number:.0f} calls with {max(mine, key=mine.__getitem__)}: read it again."
+    wrong = next(code for code in wanted if mine.get(code, 0) != wanted[code])
+    return f"You have {mine.get(wrong, 0):g} calls with the code {wrong}: read it again."
+
+
+def _that_came(calls: dict[str, Any]) -> dict[str, float]:
+    """Return the codes that came at least once: the page also lists those that never did."""
+    return {code: float(number) for code, number in calls.items() if number}
 
 
 def _words(source: str, word: str) -> list[str] | str | None:
@@ -255,7 +262,7 @@ def preflight_only(says_no: Any, given: Given) -> bool | str:
     if words is not None and "--check" not in words:
         return "That would switch if it could: the option --check asks and changes nothing."
     if not isinstance(says_no, str):
-        return f"It is {_what(says_no)}: one word, in quotation marks."
+        return f"It holds {_what(says_no)}: one word, in quotation marks."
     said = says_no.strip().lower()
     if said in ("release", "snapshot", "upstream", "service"):
         return f"{said} is asked too, and its line begins with ok, or is not there: which says NO?"
