@@ -4,7 +4,7 @@
 # **The failure.** It is 2 a.m., the [live](glossary.ipynb#live) model is worse than the one before it, and somebody moves the
 # [alias](glossary.ipynb#alias) back. That makes it worse still.
 #
-# *What you'll do*: decide about a release that the gate held, find out late that it is bad, go back the wrong way and see what it costs. Then
+# *What you'll do*: decide about a release that promises much, find out late what it does, go back the wrong way and see what it costs. Then
 # go back properly: ask first, switch, prove.
 #
 # *What you need*: 60 minutes, about 1 GB of memory, and the workspace of lesson 08.
@@ -466,7 +466,7 @@ check("09-ex4")
 # !firstflight rollback --help | grep -A 1 -e "--check" -e "--force"
 
 # %% [markdown] tags=["task"]
-# Ask the preflight alone, here or in a terminal. It takes about 5 seconds. Then put the first word of the line that says **NO** into `says_no`.
+# Ask the preflight alone, here or in a terminal. It takes about 5 seconds. Then put the word behind **NO** into `says_no`, as a text.
 
 # %% id="09-type1"
 # BEGIN SOLUTION
@@ -480,7 +480,16 @@ says_no = "state"
 check("09-type1")
 
 # %% [markdown]
-# Two weeks ago this command would have said so, in 5 seconds. It names the cause, and the command that mends it.
+# Whole, it reads:
+
+# %%
+from firstflight import preflight
+
+refusals = [one for one in preflight.preflight(case, "2", drops) if not one.ok]
+print(refusals[0].sentence)
+
+# %% [markdown]
+# It names the cause, and the command that mends it. Two weeks ago it would have said so, in 5 seconds.
 #
 # At 2 a.m. there is another thought: switch all the same. That is `--force`, and it asks for a permission of its own: the one that you decided in lesson 00.
 
@@ -519,10 +528,8 @@ drops = operations.landed(case)
 for feature_version in publish:
     state.publish(case, drops, feature_version, date(2013, 10, 1), drops.today)
 
+
 # %%
-from firstflight import preflight
-
-
 def ask(drops):
     for found in preflight.preflight(case, "2", drops):
         print(f"{'ok' if found.ok else 'NO'}  {found.name}: {found.sentence}")
@@ -648,9 +655,13 @@ caller = busy.Caller(service.url, case)
 check("09-type3")
 
 # %%
+from firstflight import records, rollback
+
 caller.stop()
-proof = history.newest("flights")
-print(f"left version {proof.details['left']}, live is {proof.after['live']}")
+done = history.newest("flights")
+proof = records.all_of("flights", rollback.PROOFS, rollback.Proven)[-1].proof
+print(f"left version {done.details['left']}, live is version {done.after['live']}")
+print(f"proof: {proof.equal} of {proof.n} answers equal, {proof.by_release} by version 2")
 print(f"asked meanwhile: {caller.failed} failed, answered by versions {caller.versions}")
 
 # %% [markdown]
@@ -734,7 +745,7 @@ print(f"labels up to {day:%d %B}: {look}")
 # %% [markdown]
 # ## What you did
 #
-# You decided about a release on hold, found the comparison that proves it bad, made things worse by moving an alias, and went back: a preflight, a switch that no caller noticed, a proof.
+# You decided about a release that was not proven, found the comparison that proves it bad, made things worse by moving an alias, and went back: a preflight, a switch that no caller noticed, a proof.
 
 # %% tags=["nbval-ignore-output"]
 # The count follows the modules: it changes whenever somebody edits them.

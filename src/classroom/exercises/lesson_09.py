@@ -122,7 +122,7 @@ def _of_another(found: Any, losses: dict[str, Any], other: str) -> str:
 @exercise(
     "09-ex2",
     "in_mlflow",
-    hint='client.set_registered_model_alias("flights", "live", "2"), then read it back.',
+    hint="Two calls of client: the first sets the alias, the second reads it into in_mlflow.",
 )
 def in_mlflow(in_mlflow: Any) -> bool | str:
     from mlflow import MlflowClient
@@ -273,7 +273,9 @@ def preflight_only(says_no: Any, given: Given) -> bool | str:
     return f"{says_no!r} is no question of the preflight: it is the first word behind NO."
 
 
-@exercise("09-type2", hint="!firstflight state --feature-version 1 --since 2013-10-01")
+@exercise(
+    "09-type2", hint="!firstflight state --feature-version ... --since ..., a day as 2013-10-31."
+)
 def publish_again(given: Given) -> bool | str:
     from firstflight import state
 
