@@ -465,6 +465,35 @@ def rollout_day_by_day(looks: Any) -> None:
 # Lesson 09
 
 
+def worse_than_what(against: Mapping[str, Any]) -> None:
+    """Show a release's loss against two others on the same days, with more and more of them.
+
+    Parameters
+    ----------
+    against : mapping of str to DataFrame
+        By what it is compared with, two of them; each table has a row per look, with the columns
+        ``mean``, ``low`` and ``high``, and the last day that is known (a Timestamp) as its index.
+    """
+    figure, axes = _plot().subplots()
+    styles = (("#b35900", "o", -0.5), (BLUE, "s", 0.5))
+    for (other, found), (colour, marker, shift) in zip(against.items(), styles, strict=True):
+        where = [day.day + shift for day in found.index]
+        axes.vlines(where, found["low"], found["high"], color=colour, linewidth=2)
+        axes.plot(where, found["mean"], marker, color=colour, label=f"version 3 minus {other}")
+    axes.axhline(0, color="black", linewidth=1)
+    days = next(iter(against.values())).index
+    axes.set_xticks([day.day for day in days], [f"1 to {day.day}" for day in days])
+    axes.set(xlabel="days of October 2013", ylabel="difference in log loss")
+    axes.set_title("Two weeks prove it worse than v2; four do not against a guess")
+    axes.legend(frameon=False)
+    show(
+        figure,
+        "Intervals of four looks, each on all days of October so far. Version 3 minus version 2 "
+        "narrows, and is wholly above zero from the second look on. Version 3 minus the naive "
+        "guess contains zero in all four.",
+    )
+
+
 # Lesson 10
 
 

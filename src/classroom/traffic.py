@@ -104,6 +104,7 @@ class Steady:
     failed: int = 0
     by_release: dict[str, int] = field(default_factory=dict)
     slowest_ms: float = 0.0
+    pause: float = 0.0  # seconds between two requests
 
     def __enter__(self) -> Steady:
         self._stop = threading.Event()
@@ -130,6 +131,7 @@ class Steady:
                 else:
                     self.by_release[release] = self.by_release.get(release, 0) + 1
                 self.slowest_ms = max(self.slowest_ms, 1000 * (time.perf_counter() - begun))
+                self._stop.wait(self.pause)
 
 
 def wait_until(url: str, timeout: float = 30.0, mode: str | None = None, **versions: str) -> dict:
