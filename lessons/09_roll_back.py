@@ -190,9 +190,9 @@ from firstflight import monitor
 pages, weeks = [], pd.date_range("2013-10-07", "2013-10-28", freq="7D")
 for number, day in enumerate(weeks, start=1):
     known = october[october["date"] <= day]
-    found = monitor.performance(known, known["naive"], rules, "log_loss")
-    pages += [number] if found.worse_than_naive else []
-    print(f"week {number}: {found.excess}")
+    online = monitor.performance(known, known["naive"], rules, "log_loss")
+    pages += [number] if online.worse_than_naive else []
+    print(f"week {number}: {online.excess}")
 came("09-guess2", pages[0] if pages else 0)
 
 # %% [markdown]
@@ -245,9 +245,9 @@ figures.worse_than_what(against)
 # %%
 from sklearn.metrics import log_loss
 
-for name, found in against.items():
+for name, table in against.items():
     print(f"version 3 minus {name}")
-    print(found[["mean", "low", "high"]].round(4).to_string(), "\n")
+    print(table[["mean", "low", "high"]].round(4).to_string(), "\n")
 print({name: round(log_loss(pairs["label"], pairs[name]), 3) for name in ("v3", "v2", "naive")})
 
 # %% [markdown]
@@ -531,8 +531,8 @@ for feature_version in publish:
 
 # %%
 def ask(drops):
-    for found in preflight.preflight(case, "2", drops):
-        print(f"{'ok' if found.ok else 'NO'}  {found.name}: {found.sentence}")
+    for answer in preflight.preflight(case, "2", drops):
+        print(f"{'ok' if answer.ok else 'NO'}  {answer.name}: {answer.sentence}")
 
 
 ask(drops)
