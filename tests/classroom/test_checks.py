@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pandas as pd
@@ -428,16 +427,17 @@ def test_the_journal_keeps_what_has_passed(notebook, ws):
     assert journal.read()["exercises"] == {"99-ex1": {"passed": True, "checks": 3}}
 
 
-def test_a_large_notebook_is_checked_quickly(notebook):
+def test_what_an_answer_does_not_read_is_never_copied(notebook):
     equal_to_reference("99-ex1", "n", hint="h")
     notebook.solve("99-ex1", "n = len(big)")
-    notebook.ns.update(
-        big=pd.DataFrame(np.zeros((2_000_000, 10))), unread=[{"a": n} for n in range(200_000)]
-    )
+
+    class Huge(list):
+        def __deepcopy__(self, memo):
+            raise AssertionError("it was copied")
+
+    notebook.ns.update(big=[1, 2, 3], unread=Huge())
     notebook.answer("n = len(big)")
-    began = time.monotonic()
     assert notebook.check() == PASSED
-    assert time.monotonic() - began < 3
 
 
 def test_ids_and_kinds():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 import threading
-import time
 
 import pytest
 
@@ -87,9 +86,8 @@ def test_the_bar_is_not_in_what_the_cell_redirects(run, shell):
 
 
 def test_a_cell_that_takes_longer_than_it_said(run):
-    began = time.monotonic()
     out, _ = run(f"# about 0 s\n{SLEEP}")
-    assert time.monotonic() - began < 5 and "100%|" not in out
+    assert "100%|" not in out
 
 
 def test_a_script_has_no_bars(monkeypatch):
