@@ -384,7 +384,7 @@ print(review_pages.READ, review_pages.SHOW, review_pages.SUM, sep="\n\n")
 # These are the three cells behind yours in `template.ipynb`. They read `days.csv` beside it: the fourteen days that you saw.
 
 # %% [markdown] tags=["task"]
-# Write `report(last_day)`: it runs `template.ipynb` of the folder `desk` for this day, and writes `week-2013-11-14.ipynb` (or another day) beside it. The call is `papermill.execute_notebook(input, output, parameters={...}, cwd=...)`; `cwd` is the folder
+# Write `report(last_day)`: it runs `template.ipynb` of the folder `desk` for this day, and writes `week-2013-11-14.ipynb` (or another day) beside it. The call is `execute_notebook(input, output, parameters={...}, cwd=...)` of `papermill`; `cwd` is the folder
 # that the cells run in, and `progress_bar=False` keeps it quiet.
 
 # %% id="10-ex6"
@@ -459,12 +459,12 @@ import ast
 import hashlib
 
 
-def digest(source):  # the same for another comment; another for another version of Python
+def digest(source):  # another one for another version of Python
     return hashlib.sha256(ast.dump(ast.parse(source)).encode()).hexdigest()[:16]
 
 
 released = digest("def rate(late):\n    return late.mean()")
-for now in ("return late.mean()  # of a week", "return late.median()"):
+for now in ("return late.mean()", "return late.median()"):
     same_code = digest(f"def rate(late):\n    {now}") == released
     print(f"{now}: {'loads' if same_code else 'changed under a release, refuse it'}")
 
