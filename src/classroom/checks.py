@@ -70,9 +70,7 @@ PASSED = "passed."
 
 def check(
     id: str,
-    *names: str,
-    test: Any = None,
-    hint: str = "",
+    *,
     namespace: dict[str, Any] | None = None,
     solutions: Path | None = None,
 ) -> None:
@@ -93,7 +91,7 @@ def check(
         When there is no such exercise; or when the course itself is under test (headless) and its
         own answer does not pass.
     """
-    one = _exercise(id) if not names else Exercise(id, names, test, hint)
+    one = _exercise(id)
     ns = _notebook_variables() if namespace is None else namespace
     folder = solutions or exercises.solutions()
     watch = _watch_of(ns)
