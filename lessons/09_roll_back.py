@@ -690,15 +690,15 @@ print(f"asked meanwhile: {caller.failed} failed, answered by versions {caller.ve
 # In spring somebody will ask. An airline disputes a prediction of 1 November: which version answered, since when, and who had decided it?
 
 # %% [markdown] tags=["task"]
-# Ask the history: `firstflight history` has an option for a day. Put what it says of 1 November into `found`: the version, the day since when it was live, and the role that decided, as three texts in `( )`.
+# Ask the history: `firstflight history` has an option for a day. Put what it says of 1 November into `on_that_day`: the version, the day since when it was live, and the role that decided, as three texts in `( )`.
 
 # %% id="09-type4"
 # BEGIN SOLUTION
 # !firstflight history --at 2013-11-01
-found = ("2", "2013-10-29", "on_call")
+on_that_day = ("2", "2013-10-29", "on_call")
 # END SOLUTION
 # STUB: # !...
-# STUB: found = ...
+# STUB: on_that_day = ...
 
 # %%
 check("09-type4")
@@ -719,10 +719,11 @@ import mlflow
 import numpy as np
 
 client = mlflow.MlflowClient()
-client.set_registered_model_alias("flights", "live", "2")  # the switch
-folder = mlflow.artifacts.download_artifacts("models:/flights@live")
+name, back_to = "flights", "2"
+client.set_registered_model_alias(name, "live", back_to)  # the switch
+folder = mlflow.artifacts.download_artifacts(f"models:/{name}@live")
 kept = pd.read_parquet(f"{folder}/extra_files/reference.parquet").head(200)
-model = mlflow.sklearn.load_model("models:/flights@live")
+model = mlflow.sklearn.load_model(f"models:/{name}@live")
 again = model.predict_proba(kept)[:, 1]
 print(np.isclose(again, kept["prediction"], rtol=0, atol=1e-9).sum(), "of", len(kept), "the same")
 

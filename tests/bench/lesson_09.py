@@ -33,7 +33,7 @@ BOTH = OURS + THEIRS
 READ = "client.get_model_version_by_alias('flights', 'live')"
 MOVE = "client.set_registered_model_alias('flights', 'live', "
 SAID = "\nsays_no = "
-HISTORY = "\nfound = "
+HISTORY = "\non_that_day = "
 
 
 def change(name, **other):
@@ -348,21 +348,21 @@ BENCH = {
     ),
     "09-type4": Answers(
         wrong=(
-            ("found = ('3', '2013-10-01', 'model_owner')", "Version 3 was left"),
-            ("found = ('2', '2013-11-01', 'on_call')", "since when"),
-            ("found = ('2', '2013-08-15', 'model_owner')", "first time"),
-            ("found = ('2', '29 October', 'on_call')", "write it as"),
-            ("found = ('2', '2013-10-29', 'model_owner')", "Not the owner"),
-            ("found = ('2', '2013-10-29', 'me')", "no role"),
-            ("found = '2'", "Three texts"),
-            ("found = ('2', '2013-10-29')", "Three texts"),
-            ("found = ('1', '2013-04-01', 'model_owner')", "not the version"),
+            ("on_that_day = ('3', '2013-10-01', 'model_owner')", "Version 3 was left"),
+            ("on_that_day = ('2', '2013-11-01', 'on_call')", "since when"),
+            ("on_that_day = ('2', '2013-08-15', 'model_owner')", "first time"),
+            ("on_that_day = ('2', '29 October', 'on_call')", "write it as"),
+            ("on_that_day = ('2', '2013-10-29', 'model_owner')", "Not the owner"),
+            ("on_that_day = ('2', '2013-10-29', 'me')", "no role"),
+            ("on_that_day = '2'", "Three texts"),
+            ("on_that_day = ('2', '2013-10-29')", "Three texts"),
+            ("on_that_day = ('1', '2013-04-01', 'model_owner')", "not the version"),
             ("'firstflight history --at 2013-11-01'" + HISTORY + "('2',)", "exclamation"),
             ("!firstflight histories" + HISTORY + "('2',)", "here it is history"),
         ),
         right=(
-            "found = ('2', '2013-10-29', 'on_call')",
-            "found = [2, date(2013, 10, 29), 'on_call']",
+            "on_that_day = ('2', '2013-10-29', 'on_call')",
+            "on_that_day = [2, date(2013, 10, 29), 'on_call']",
             "!firstflight history --at=2013-11-01" + HISTORY + "('2', '2013-10-29', 'on_call')",
         ),
     ),

@@ -420,16 +420,16 @@ def _not_a_rollback(words: list[str]) -> str:
 
 @exercise(
     "09-type4",
-    "found",
-    hint='!firstflight history --at 2013-11-01, then found = ("version", "since", "role").',
+    "on_that_day",
+    hint='!firstflight history --at ..., then on_that_day = ("version", "since", "role").',
 )
-def who_did_it(found: Any, given: Given) -> bool | str:
+def who_did_it(on_that_day: Any, given: Given) -> bool | str:
     words = _words(given.source, "history")
     if isinstance(words, str):
         return words
     if words is not None and "--at" not in " ".join(words):
         return "That lists every change: --at and a day ask about one day."
-    three = items(found)
+    three = items(on_that_day)
     if three is None or len(three) != 3:
         return "Three texts in ( ): the version, the day since when, the role."
     version, since, by = (str(one).strip().removeprefix("version ") for one in three)
