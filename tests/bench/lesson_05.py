@@ -75,7 +75,7 @@ BENCH = {
             "asked = seen.assign(dep_delay=float('nan'))",
             "import numpy as np\nasked = seen.copy()\nasked['dep_delay'] = np.nan",
             "import numpy as np\nasked = window.assign(dep_delay=np.nan)",
-            "asked = seen.assign(dep_delay=seen['dep_delay'].where(False))",
+            "asked = seen.assign(dep_delay=seen['dep_delay'].where(seen['dep_delay'].isna()))",
         ),
     ),
     "05-ex2": Answers(
