@@ -7,11 +7,11 @@ nobody looks, so that no bar is in a compared output.
 from __future__ import annotations
 
 import re
-import sys
 import threading
 import time
 from typing import Any
 
+from IPython.display import display
 from tqdm import tqdm
 
 from classroom.workspaces import headless
@@ -50,10 +50,12 @@ class Bars:
         found = ABOUT.match(info.raw_cell or "")
         if found is None or headless():
             return
-        # Where the cell writes now: what it redirects later must not get the bar.
+        # A display of its own, and not what the cell writes to: that may be redirected, and a
+        # notebook does not take back what was written.
+        shown = display(_meter(0.0, int(found[1])), raw=True, display_id=True)
         self._info, self._stop = info, threading.Event()
         self._thread = threading.Thread(
-            target=self._run, args=(int(found[1]), sys.stdout, self._stop), daemon=True
+            target=self._run, args=(int(found[1]), shown, self._stop), daemon=True
         )
         self._thread.start()
 
@@ -68,13 +70,19 @@ class Bars:
         self._thread.join(2)
         self._thread, self._inside = None, 0
 
-    def _run(self, seconds: int, out: Any, stop: threading.Event) -> None:
+    def _run(self, seconds: int, shown: Any, stop: threading.Event) -> None:
         began = time.monotonic()
-        shape = "{l_bar}{bar:30}| {elapsed} of about " + f"{seconds} s"
-        with tqdm(total=seconds, file=out, leave=False, bar_format=shape) as bar:
-            while not stop.wait(EVERY):
-                bar.n = min(time.monotonic() - began, 0.99 * seconds)
-                bar.refresh()
+        while not stop.wait(EVERY):
+            shown.update(_meter(time.monotonic() - began, seconds), raw=True)
+        shown.update({"text/plain": "", "text/html": ""}, raw=True)
+
+
+def _meter(elapsed: float, seconds: int) -> dict[str, str]:
+    """Return the bar after some time, as plain text and for a browser."""
+    shape = "{l_bar}{bar:30}| {elapsed} of about " + f"{seconds} s"
+    done = min(elapsed, 0.99 * seconds)
+    text = tqdm.format_meter(done, max(seconds, 1), elapsed, bar_format=shape)
+    return {"text/plain": text, "text/html": f"<code>{text.replace(' ', '&nbsp;')}</code>"}
 
 
 _bars: Bars | None = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 import threading
 
 import pytest
@@ -25,12 +23,15 @@ def run(shell, bars, monkeypatch):
     """Run a cell and return what it wrote, and whether a bar was there while it ran."""
 
     def go(text):
-        out = io.StringIO()
-        monkeypatch.setattr(sys, "stdout", out)
+        shown = []
+
+        def publish(data, metadata=None, **more):
+            shown.append(data["text/plain"])
+
+        monkeypatch.setattr(shell.display_pub, "publish", publish)
         shell.user_ns.update(seen=[], bars=bars)
         shell.run_cell(f"{text}\nseen.append(bars._thread is not None)")
-        monkeypatch.setattr(sys, "stdout", sys.__stdout__)
-        return out.getvalue(), shell.user_ns["seen"]
+        return "".join(shown), shell.user_ns["seen"]
 
     return go
 
