@@ -213,6 +213,18 @@ def require_open(what: str = "the clock stays") -> None:
         )
 
 
+def refuse_if_ended() -> None:
+    """Refuse in a notebook whose lesson has ended; a script that has no day of its own may go on.
+
+    Raises
+    ------
+    CourseError
+        If a lesson has pinned this process's day, and is not open any more.
+    """
+    if clock.PINNED in os.environ:
+        require_open()
+
+
 def today(day: dt.date | str) -> dt.date:
     """Set the course's clock, for this lesson alone.
 

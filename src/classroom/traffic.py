@@ -50,7 +50,7 @@ def play(url: str, usecase: UseCase, drops: Drops, start: dt.date, end: dt.date)
 
     Feature state is not published here: that is the pipeline's job, before the day begins.
     """
-    lesson.require_open()
+    lesson.refuse_if_ended()
     frames = []
     requests = usecase.requests(drops, start, end)
 
