@@ -609,7 +609,7 @@ def live_releases(spans: Mapping[str, Any]) -> None:
     import matplotlib.dates as mdates
 
     figure, axes = _plot().subplots(figsize=(8, 2.2))
-    colours = {"pass": BLUE, "hold": "#b35900"}
+    colours = {"pass": BLUE, "hold": "#b35900", "fail": RED}
     for row, table in enumerate(spans.values()):
         for span in table.itertuples():
             colour = colours[span.gate]

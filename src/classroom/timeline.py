@@ -20,11 +20,12 @@ def spans(usecase: str) -> pd.DataFrame:
     -------
     DataFrame
         A row per stretch of a day or more: ``version``, ``start`` (date), ``days`` and ``gate``,
-        the verdict of the version's gate. A day on which nothing was live is in no row.
+        the newest verdict about the version that there was when the stretch began. A day on which
+        nothing was live is in no row.
     """
     import pandas as pd
 
-    from firstflight import clock, history, registry
+    from firstflight import clock, history, judgements
 
     changes = [e for e in history.entries(usecase) if e.after.get("live") != e.before.get("live")]
     ends = [entry.date for entry in changes[1:]] + [clock.today()]
@@ -34,4 +35,14 @@ def spans(usecase: str) -> pd.DataFrame:
         if "live" in entry.after and end > entry.date
     ]
     table = pd.DataFrame(rows, columns=["version", "start", "days"])
-    return table.assign(gate=[registry.tags(usecase, v)["gate.verdict"] for v in table["version"]])
+    judged = judgements.judged(usecase)
+    return table.assign(
+        gate=[
+            next(
+                one.verdict.verdict
+                for one in reversed(judged)
+                if one.version == row.version and one.date <= row.start
+            )
+            for row in table.itertuples()
+        ]
+    )

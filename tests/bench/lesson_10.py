@@ -105,7 +105,7 @@ BENCH = {
                 ),
                 "humid",
             ),
-            (pull(text="file.write_text(file.read_text().replace('temp', 'celsius'))"), "raises"),
+            (pull(text="file.write_text(file.read_text().replace('temp', 'celsius'))"), "raise"),
         ),
         right=(
             pull(
@@ -391,7 +391,7 @@ BENCH = {
             (
                 CELL
                 + f"parameters = new_code_cell({LINES}.replace('\"', ''), metadata={{'tags': ['parameters']}})",
-                "raises",
+                "raise",
             ),
             (
                 CELL

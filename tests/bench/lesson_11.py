@@ -206,7 +206,7 @@ BENCH = {
     ),
     "11-type1": Answers(
         wrong=(
-            ("!firstflight gate 1", "-u air_time"),
+            ("!firstflight gate 1 --help", "-u air_time"),
             ("!firstflight gat 1 -u air_time", "firstflight gate"),
             ("!firstflight status -u air_time", "firstflight gate"),
             ("print('gate 1')", "firstflight gate"),
