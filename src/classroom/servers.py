@@ -36,6 +36,7 @@ from firstflight.workspace import (
 )
 
 GUARD = Path(__file__).with_name("guard.py")
+PATIENCE = 30.0  # seconds that a server gets to end
 NOTED = "servers.json"  # in the workspace: which processes are up
 
 # Behind a hub a page is reached under a fixed name (see setup_tools), so its port is fixed.
@@ -292,10 +293,27 @@ def stop_all(ws: Workspace) -> None:
     for about in workspaces.noted(ws, NOTED, {}).values():
         with contextlib.suppress(psutil.Error):
             guard = psutil.Process(about["pid"])
-            if guard.create_time() == about["began"]:  # or the number is another process's by now
+            same = guard.create_time() == about["began"]  # or the number is another's by now
+            if same and not _has_ended(guard):
                 guard.terminate()
-                guard.wait(30)
+                _wait_for_the_end(guard)
     (ws.root / NOTED).unlink(missing_ok=True)
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Tell whether a process runs no more; one whose parent has not asked for its end counts."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _wait_for_the_end(process: psutil.Process) -> None:
+    # Not psutil's own wait: for it a process lives until its parent asks for its end, and that of
+    # a kernel that is gone may never.
+    deadline = time.monotonic() + PATIENCE
+    while not _has_ended(process) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _wait(server: Server, path: str, deadline: float) -> None:

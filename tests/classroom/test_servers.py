@@ -144,6 +144,24 @@ def test_all_servers_of_this_notebook_are_ended_and_no_other_process(nasty, ws):
     servers.stop_all(ws)  # nothing there: nothing to do
 
 
+def test_a_server_that_has_ended_is_not_waited_for(ws, monkeypatch):
+    """Whoever adopted it may never ask for its end, so that it stays in the table of processes."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    process = psutil.Process(ended.pid)
+    while process.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    about = {"pid": ended.pid, "began": process.create_time()}
+    workspaces.note(ws, servers.NOTED, {"ended": about})
+
+    def waits(process):
+        raise AssertionError("it was waited for")
+
+    monkeypatch.setattr(servers, "_wait_for_the_end", waits)
+    servers.stop_all(ws)
+    assert not (ws.root / servers.NOTED).exists()
+    ended.wait()
+
+
 def test_a_server_is_found_by_its_name(nasty):
     argv, _ = nasty
     with pytest.raises(ServerError, match=r"nasty is not up .*run the cell that starts it"):
