@@ -20,9 +20,7 @@ from classroom.errors import CourseError
 from firstflight.workspace import current, for_child
 
 WAIT = 60.0  # seconds
-CHILD = (
-    "import sys, cloudpickle; flow, args = cloudpickle.load(open(sys.argv[1], 'rb')); flow(*args)"
-)
+CHILD = "import sys, cloudpickle; flow, args = cloudpickle.load(sys.stdin.buffer); flow(*args)"
 
 
 def _client() -> Any:
@@ -170,15 +168,20 @@ def start(flow: Any, *args: Any) -> subprocess.Popen[bytes]:
 
     root = current().temporary
     root.mkdir(parents=True, exist_ok=True)
-    with (root / "flow.pickle").open("wb") as file:
-        cloudpickle.dump((flow, args), file)
     with (root / "flow.log").open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(root / "flow.pickle")],
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD],
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             env=for_child(),
         )
+    # Through a pipe, from this notebook to its own child: a pickle is a program, and no file of
+    # one is left for anybody to load. Models are never saved this way.
+    assert process.stdin is not None
+    with process.stdin as pipe:
+        cloudpickle.dump((flow, args), pipe)
+    return process
 
 
 def kill_in_third_step(flow: Any, month: str) -> Any:
