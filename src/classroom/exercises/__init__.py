@@ -241,6 +241,40 @@ def _labels(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> lis
     return [*known, *kwargs]
 
 
+def what_it_is(found: object) -> str:
+    """Return what kind of value an answer is, for a sentence: ``"nothing"``, ``"an int"``."""
+    name = type(found).__name__
+    return "nothing" if found is None else f"{'an' if name[0] in 'aeio' else 'a'} {name}"
+
+
+def not_texts(found: object, keys: tuple[str, ...]) -> str:
+    """Return why an answer is no dict with a text under each of these keys, or "".
+
+    Parameters
+    ----------
+    found : object
+        The answer.
+    keys : tuple of str
+        The keys, no more and no fewer.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    wanted = ", ".join(keys)
+    if not isinstance(found, dict):
+        return f"It is {what_it_is(found)}: a dict is wanted, with the keys {wanted}."
+    missing = [key for key in keys if key not in found]
+    if missing:
+        return f"{missing[0]!r} is missing."
+    more = [key for key in found if key not in keys]
+    if more:
+        return f"{more[0]!r} is too much: the keys are {wanted}."
+    other = next((key for key in keys if not isinstance(found[key], str)), "")
+    return f"{other!r} holds {what_it_is(found[other])}: write a text." if other else ""
+
+
 def is_data(value: Any) -> bool:
     """Tell whether a value is data that a cell can change in place.
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from classroom.equality import same
-from classroom.exercises import Given, exercise
+from classroom.exercises import Given, exercise, not_texts, what_it_is
 
 RULES = (
     "enough_data",
@@ -75,7 +75,7 @@ def by_blocks(by_blocks: Any, given: Given) -> bool | str:
     for numbers in (*(own + 1.5), *(like - 2.5)):
         ends = _two(found := by_blocks(numbers))
         if ends is None:
-            return f"It returns {_what(found)}, and two numbers are wanted: low and high."
+            return f"It returns {what_it_is(found)}, and two numbers are wanted: low and high."
         low, high = ends
         if low > high:
             return "Low comes first, then high."
@@ -134,10 +134,6 @@ def _two(found: Any) -> tuple[float, float] | None:
     return (float(ends[0]), float(ends[1])) if ends.size == 2 and np.isfinite(ends).all() else None
 
 
-def _what(found: Any) -> str:
-    return "nothing" if found is None else f"a {type(found).__name__}"
-
-
 @exercise("05-ex3", "decide", hint="Which side of zero is the whole interval on?")
 def decide(decide: Any, given: Given) -> bool | str:
     for low, high, wanted, why in (
@@ -154,7 +150,7 @@ def decide(decide: Any, given: Given) -> bool | str:
         found = given.by_day.model_copy(update={"low": low, "high": high, "mean": mean})
         said = decide(found)
         if not isinstance(said, str):
-            return f'It returns {_what(said)}: one of the words "pass", "hold", "fail".'
+            return f'It returns {what_it_is(said)}: one of the words "pass", "hold", "fail".'
         if said != wanted:
             return f"From {low:+g} to {high:+g} it says {said!r}. {why}"
     return True
@@ -176,7 +172,7 @@ def gap_of(gap_of: Any, given: Given) -> bool | str:
         wanted = metrics.difference(mine, live[its], dates, **rules.how)
         found = gap_of(carrier)
         if not isinstance(found, metrics.Interval):
-            return f"It returns {_what(found)}: return what metrics.difference gives, an Interval."
+            return f"It returns {what_it_is(found)}: metrics.difference gives an Interval."
         if found.n_rows != wanted.n_rows:
             of_ev = int((rows["carrier"] == "EV").sum())
             if found.n_rows == len(rows):
@@ -225,7 +221,7 @@ def choice(choice: Any, given: Given) -> bool | str:
     from firstflight import metrics
 
     if not isinstance(choice, dict):
-        return f'It is {_what(choice)}: write {{"block_days": ..., "autocorrelation": ...}}.'
+        return f'It is {what_it_is(choice)}: write {{"block_days": ..., "autocorrelation": ...}}.'
     wanted = {"block_days", "autocorrelation"}
     more = sorted(map(str, choice.keys() - wanted))
     if more:
@@ -279,7 +275,7 @@ def carrier_calibration(carrier_calibration: Any, given: Given) -> bool | str:
         wanted = "fail" if abs(bias[worst]) > its.calibration_max else "pass"
         found = carrier_calibration(scored, its)
         if not isinstance(found, gate.Check):
-            return f"It returns {_what(found)}: return a gate.Check, as the team's rules do."
+            return f"It returns {what_it_is(found)}: return a gate.Check, as the team's rules do."
         if found.rule in RULES or not found.rule.strip():
             return f"The team has a rule {found.rule!r} already: name yours carrier_calibration."
         if found.outcome != wanted:
@@ -325,7 +321,7 @@ def broken(broken: Any, given: Given) -> bool | str:
 
     rows, rules = given.rows, given.rules
     if not isinstance(broken, pd.DataFrame):
-        return f"It is {_what(broken)}: a table is wanted, rows.assign(candidate=...)."
+        return f"It is {what_it_is(broken)}: a table is wanted, rows.assign(candidate=...)."
     if "candidate" not in broken:
         return "It has no column candidate."
     if len(broken) != len(rows):
@@ -382,7 +378,7 @@ def typed(code: Any, given: Given) -> bool | str:
     if not judgements.judged("flights", "1"):
         return "Version 1 was not judged yet: type firstflight gate 1, here or in a terminal."
     if isinstance(code, bool) or not isinstance(code, int):
-        return f"The exit code is a number, and you have {_what(code)}: code = _exit_code."
+        return f"The exit code is a number, and you have {what_it_is(code)}: code = _exit_code."
     if code == 1:
         return (
             "1 is a refusal, as on 28 March. Run the cell above again, which ends on 1 April, and "
@@ -435,18 +431,9 @@ def decision(decision: Any) -> bool | str:
 
     from firstflight import process
 
-    if not isinstance(decision, dict):
-        return f"It is {_what(decision)}: a dict is wanted, with four keys."
     keys = ("verdict", "by", "reason", "look_again")
-    missing = [key for key in keys if key not in decision]
-    if missing:
-        return f"{missing[0]!r} is missing."
-    more = [key for key in decision if key not in keys]
-    if more:
-        return f"{more[0]!r} is too much: the four keys are {', '.join(keys)}."
-    not_text = [key for key in keys if not isinstance(decision[key], str)]
-    if not_text:
-        return f"{not_text[0]!r} holds {_what(decision[not_text[0]])}: write a text."
+    if fault := not_texts(decision, keys):
+        return fault
     verdict, by, reason, day = (decision[key].strip() for key in keys)
     if verdict not in ("ship", "wait"):
         return f'You decide {verdict!r}; there are two ways: "ship" or "wait".'

@@ -10,15 +10,10 @@ from numbers import Integral, Real
 from typing import Any
 
 from classroom.equality import is_bool, items, same
-from classroom.exercises import Given, exercise
+from classroom.exercises import Given, exercise, not_texts, what_it_is
 
 OCTOBER = (dt.date(2013, 10, 1), dt.date(2013, 10, 31))
 MAY_GO_BACK = ("on_call", "model_owner")
-
-
-def _what(found: Any) -> str:
-    name = type(found).__name__
-    return "nothing" if found is None else f"{'an' if name[0] in 'aeio' else 'a'} {name}"
 
 
 @exercise(
@@ -27,18 +22,9 @@ def _what(found: Any) -> str:
     hint='{"verdict": "waive" or "wait", "reason": ..., "roll_back_if": ..., "look_on": a day}',
 )
 def decision(decision: Any) -> bool | str:
-    if not isinstance(decision, dict):
-        return f"It is {_what(decision)}: a dict is wanted, with four keys."
     keys = ("verdict", "reason", "roll_back_if", "look_on")
-    missing = [key for key in keys if key not in decision]
-    if missing:
-        return f"{missing[0]!r} is missing."
-    more = [key for key in decision if key not in keys]
-    if more:
-        return f"{more[0]!r} is too much: the four keys are {', '.join(keys)}."
-    not_text = [key for key in keys if not isinstance(decision[key], str)]
-    if not_text:
-        return f"{not_text[0]!r} holds {_what(decision[not_text[0]])}: write a text."
+    if fault := not_texts(decision, keys):
+        return fault
     verdict, reason, roll_back_if, day = (decision[key].strip() for key in keys)
     if verdict not in ("waive", "wait"):
         return f'You decide {verdict!r}; there are two ways: "waive" or "wait".'
@@ -85,7 +71,7 @@ def behind(behind: Any, given: Given) -> bool | str:
         wanted = metrics.difference(losses["v3"], losses[other], dates, **how)
         found = behind(rows, other)
         if not isinstance(found, metrics.Interval):
-            return f"It returns {_what(found)}: return what metrics.difference gives, an Interval."
+            return f"It returns {what_it_is(found)}: metrics.difference gives an Interval."
         if same(found.mean, (rows["v3"] - rows[other]).mean()):
             return "That is the difference of the predictions: take that of their losses, row_loss."
         if same(found.mean, -wanted.mean):
@@ -131,7 +117,7 @@ def in_mlflow(in_mlflow: Any) -> bool | str:
     if hasattr(in_mlflow, "version"):
         return "That is all MLflow knows of the version: its number is in .version."
     if not isinstance(in_mlflow, (str, Integral)) or is_bool(in_mlflow):
-        return f"It is {_what(in_mlflow)}: the number that get_model_version_by_alias names."
+        return f"It is {what_it_is(in_mlflow)}: the number that get_model_version_by_alias names."
     if str(in_mlflow) == "2" and str(points_at) != "2":
         return f"In MLflow live still is {points_at}: move it, then read it back."
     if str(in_mlflow) != "2":
@@ -143,7 +129,7 @@ def _moved(entry: Any, live: str, previous: str) -> bool | str:
     from firstflight import history
 
     if not isinstance(entry, history.Deployment):
-        return f"It is {_what(entry)}: keep the entry that deployments.change returns."
+        return f"It is {what_it_is(entry)}: keep the entry that deployments.change returns."
     if entry.action != "alias":
         return f"That is the entry of a {entry.action}, on {entry.date}: write one of your own."
     if entry.after.get("live") != live:
@@ -196,7 +182,7 @@ def calls(calls: Any, given: Given) -> bool | str:
     page = httpx.get(f"{given.service.url}/metrics", timeout=10, trust_env=False).text
     wanted = calls_of(page, "/predict_batch")
     if not isinstance(calls, dict):
-        return f'It is {_what(calls)}: a dict from code to number, such as {{"404": 7}}.'
+        return f'It is {what_it_is(calls)}: a dict from code to number, such as {{"404": 7}}.'
     if not all(isinstance(key, (str, Integral)) for key in calls):
         return 'Its keys are codes, as texts: {"404": 7}.'
     if any(is_bool(n) or not isinstance(n, Real) for n in calls.values()):
@@ -262,7 +248,7 @@ def preflight_only(says_no: Any, given: Given) -> bool | str:
     if words is not None and "--check" not in words:
         return "That would switch if it could: the option --check asks and changes nothing."
     if not isinstance(says_no, str):
-        return f"It holds {_what(says_no)}: one word, in quotation marks."
+        return f"It holds {what_it_is(says_no)}: one word, in quotation marks."
     said = says_no.strip().lower()
     if said in ("release", "snapshot", "upstream", "service"):
         return f"{said} is asked too, and its line begins with ok, or is not there: which says NO?"
@@ -315,9 +301,9 @@ def my_question(my_question: Any, broken: Any, given: Given) -> bool | str:
     from firstflight.errors import FirstFlightError
 
     if not callable(my_question):
-        return f"my_question is {_what(my_question)}: write a function of the evidence."
+        return f"my_question is {what_it_is(my_question)}: write a function of the evidence."
     if not isinstance(broken, preflight.Evidence):
-        return f"broken is {_what(broken)}: evidence is wanted, such as replace(evidence, ...)."
+        return f"broken is {what_it_is(broken)}: give evidence, such as replace(evidence, ...)."
     if re.search(r"target\s*(==|!=|in\b)\s*[\"'\[({\d]", given.source):
         return "It asks for the number of a version. What is wrong with that version?"
     fine = given.evidence
@@ -338,7 +324,7 @@ def my_question(my_question: Any, broken: Any, given: Given) -> bool | str:
         if ok is not wanted:
             return f"It refuses {what} ({said[:80]!r}), and should let it through."
         if not isinstance(said, str):
-            return f"For {what} it returns {_what(said)}: a sentence is wanted, for people."
+            return f"For {what} it returns {what_it_is(said)}: a sentence is wanted, for people."
         if len(said.split()) < 3:
             return f"For {what} it says {said!r}: whoever reads it at night needs a sentence."
     return _let_through(broken, given, asked)
