@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -66,22 +65,7 @@ def prefect() -> ASGIApp:
     """Return Prefect's server, its pages and its services."""
     from prefect.server.api.server import create_app  # seconds
 
-    _let_it_plan_runs()
     return create_app(final=True)
-
-
-def _let_it_plan_runs() -> None:
-    """Answer for Prefect 3.8 what SQLAlchemy 2.1 asks when the runs of a schedule are written.
-
-    The server writes them in bulk, with a key ``state`` that is no column but a hybrid attribute.
-    SQLAlchemy 2.0 passed over it; 2.1 refuses unless the attribute says what to do: here, nothing.
-    """
-    from prefect.server.database.orm_models import FlowRun
-    from sqlalchemy import inspect
-
-    state: Any = inspect(FlowRun).all_orm_descriptors["state"]
-    if getattr(state, "bulk_dml_setter", "not asked") is None:
-        state.bulk_dml_setter = lambda cls, mapping, value: None
 
 
 def mlflow() -> ASGIApp:

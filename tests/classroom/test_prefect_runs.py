@@ -1,4 +1,4 @@
-"""When a schedule runs, a phone that takes messages, a server that can plan."""
+"""When a schedule runs, and a phone that takes messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime as dt
 import httpx
 import pytest
 
-from classroom import own_pages, prefect_runs
+from classroom import prefect_runs
 from classroom.phone import Phone
 
 
@@ -24,16 +24,6 @@ def test_run_times_follow_the_clocks_of_the_zone(ws, kind):
     times = prefect_runs.run_times(made[kind], start, 2)
     hours = [(time.day, time.hour) for time in times]
     assert hours == ([] if kind == "none" else [(8, 11), (9, 10)])
-
-
-def test_the_server_may_write_planned_runs_in_bulk(ws):
-    from prefect.server.database.orm_models import FlowRun
-    from sqlalchemy import inspect
-
-    own_pages._let_it_plan_runs()
-    own_pages._let_it_plan_runs()
-    state = inspect(FlowRun).all_orm_descriptors["state"]
-    assert getattr(state, "bulk_dml_setter", "not asked") is not None
 
 
 def test_a_phone_takes_what_is_posted():
