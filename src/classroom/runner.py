@@ -102,7 +102,10 @@ def environment(ws: Workspace, root: Path = PROJECT) -> Iterator[None]:
         profile = jupyter / "ipython" / "profile_default"
         profile.mkdir(parents=True, exist_ok=True)
         # Messages about unencrypted TCP, fine on 127.0.0.1, and about the end of a stopped kernel.
-        (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 50\n")
+        # A kernel that ends need not look through all its objects for garbage, a second or more.
+        (profile / "ipython_kernel_config.py").write_text(
+            "import atexit, gc\nc.IPKernelApp.log_level = 50\natexit.register(gc.freeze)\n"
+        )
         configure(ws)
         for name in SURROUNDINGS:
             os.environ.pop(name, None)

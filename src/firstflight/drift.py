@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import wasserstein_distance
 
 from firstflight.contract import as_numbers
 from firstflight.process import AlertRules, Metric
@@ -105,6 +104,8 @@ def distance(reference: pd.Series, current: pd.Series) -> float:
     spread = float(np.std(then)) if len(then) else 0.0
     if now.empty or not spread > 0:
         return float("nan")
+    from scipy.stats import wasserstein_distance  # half a second, which most commands do not need
+
     return float(wasserstein_distance(then, now) / spread)
 
 

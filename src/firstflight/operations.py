@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 
 from firstflight import (
-    alarm_rates,
     clock,
     contract,
     deployments,
@@ -940,6 +939,8 @@ def measured_rules(
     learned = {r.version: dt.date.fromisoformat(r.about["trained_to"]) for r in releases}
     # A release is judged on whole weeks after its training days.
     judged = [r for r in releases if (drops.today - learned[r.version]).days > 5 * 7]
+    from firstflight import alarm_rates
+
     rates = alarm_rates.measure(usecase, drops, process.load(), judged, every=every)
     tables = rates.tables()
     if decisions and len(judged) > 1:
