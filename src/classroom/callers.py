@@ -82,7 +82,7 @@ def _came(body: Any) -> str:
     return str(body["error"])
 
 
-def load(url: str, rows: Sequence[Row], callers: int, seconds: float = 2.0) -> dict[str, float]:
+def load(url: str, rows: Sequence[Row], callers: int, seconds: float = 1.0) -> dict[str, float]:
     """Let many callers ask a service, each for one flight after the other without a pause.
 
     Parameters
@@ -93,7 +93,7 @@ def load(url: str, rows: Sequence[Row], callers: int, seconds: float = 2.0) -> d
         The flights to ask for, in turn.
     callers : int
         How many ask at the same time.
-    seconds : float, default 2
+    seconds : float, default 1
         How long.
 
     Returns

@@ -102,9 +102,13 @@ def environment(ws: Workspace, root: Path = PROJECT) -> Iterator[None]:
         profile = jupyter / "ipython" / "profile_default"
         profile.mkdir(parents=True, exist_ok=True)
         # Messages about unencrypted TCP, fine on 127.0.0.1, and about the end of a stopped kernel.
-        # A kernel that ends need not look through all its objects for garbage, a second or more.
+        # To look for garbage among the objects of large libraries takes a second at their import,
+        # and another one when the kernel ends.
         (profile / "ipython_kernel_config.py").write_text(
-            "import atexit, gc\nc.IPKernelApp.log_level = 50\natexit.register(gc.freeze)\n"
+            "import atexit, gc\n"
+            "c.IPKernelApp.log_level = 50\n"
+            "gc.set_threshold(50_000, 10, 10)\n"
+            "atexit.register(gc.freeze)\n"
         )
         configure(ws)
         for name in SURROUNDINGS:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.data.pandas_dataset import PandasDataset
 from mlflow.entities import RunStatus
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
@@ -189,13 +190,7 @@ def _log(fitted: Fitted, metrics: Mapping[str, float] | None, run_id: str) -> st
             "n_rows": len(fitted.label),
         }
     )
-    data = mlflow.data.from_pandas(  # type: ignore[attr-defined]
-        fitted.features.assign(label=fitted.label.to_numpy()),
-        name=f"{case.name}-training",
-        targets="label",
-        digest=snapshot.digest,
-    )
-    mlflow.log_input(data, context="training")
+    mlflow.log_input(_training_data(fitted), context="training")
     if metrics:
         mlflow.log_metrics(dict(metrics))
     uri, digest = release.log(fitted)
@@ -218,6 +213,23 @@ def _log(fitted: Fitted, metrics: Mapping[str, float] | None, run_id: str) -> st
         case.name, source=uri, run_id=run_id, tags=tags, model_id=uri.split("/")[-1]
     )
     return str(version.version)
+
+
+def _training_data(fitted: Fitted) -> PandasDataset:
+    """Return what a model was fitted on, as MLflow describes it."""
+    rows = fitted.features.assign(label=fitted.label.to_numpy())
+    about = {
+        "name": f"{fitted.usecase.name}-training",
+        "targets": "label",
+        "digest": fitted.snapshot.digest,
+    }
+    data = mlflow.data.from_pandas(rows, **about)  # type: ignore[attr-defined]
+    # For its schema MLflow asks each cell for its type: seconds. The same comes of the first rows,
+    # with the first one that lacks a value, of each column where one does.
+    some = {*range(min(len(rows), 100)), *(rows.isna().to_numpy().argmax(axis=0).tolist())}
+    few = mlflow.data.from_pandas(rows.iloc[sorted(some)], **about)  # type: ignore[attr-defined]
+    vars(data)["schema"] = few.schema  # where its cached property keeps it
+    return data
 
 
 @contextlib.contextmanager

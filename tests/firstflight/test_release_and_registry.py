@@ -6,9 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -104,6 +108,33 @@ def test_a_release_is_one_mlflow_model_without_pickle(shop):
     assert loaded.about["snapshot"] == registry.tags(NAME, "2")["snapshot"]
     info = mlflow.models.get_model_info(f"models:/{NAME}/2")
     assert list(info.signature.inputs.input_names()) == list(usecase.features[1].columns)
+
+
+@pytest.mark.parametrize("n", [3, 100, 400])
+def test_the_schema_of_a_few_rows_is_that_of_all(n):
+    rng = np.random.default_rng(n)
+    features = pd.DataFrame(
+        {
+            "late": np.where(np.arange(n) == n - 1, np.nan, rng.normal(size=n)),
+            "never": np.nan,
+            "whole": rng.integers(0, 9, n),
+            "word": np.where(np.arange(n) == n - 2, None, "JFK"),
+            "kind": pd.Categorical(np.where(np.arange(n) % 2, "a", "b")),
+        }
+    )
+    label = pd.Series(rng.integers(0, 2, n))
+    fitted = SimpleNamespace(
+        features=features,
+        label=label,
+        usecase=usecase,
+        snapshot=SimpleNamespace(digest="0123"),
+    )
+    said = registry._training_data(fitted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whole numbers cannot be missing
+        whole = mlflow.data.from_pandas(features.assign(label=label)).schema
+    assert said.schema == whole and said.profile["num_rows"] == n
+    assert [c.required for c in whole][:4] == [False, False, True, False]
 
 
 @pytest.mark.parametrize(
