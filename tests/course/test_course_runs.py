@@ -1,12 +1,12 @@
 """The whole course, twice: as a learner finds it, and solved. nbval then compares the outputs.
 
 Each run is a `course run` in a workspace of its own under workspace-test/, with a line per lesson.
+The runs begin with the first test and go on beside the others (conftest.py).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,61 +15,38 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
-import pytest
 
 from classroom import bench, builder, exercises, runner, workspaces
-from firstflight.workspace import PROJECT, Workspace
+from firstflight.workspace import PROJECT
 
 TESTED = PROJECT / "workspace-test"
 MEMORY_MB = 1600  # Binder gives 2 GB, and JupyterLab needs its part
-AS_STARTED = dict(os.environ)  # before any test has pointed a tool anywhere
 LESSONS = [path.stem for path in builder.sources(PROJECT)]
 
 
-def offline(log: Path) -> dict[str, str]:
-    """Return the environment of a run that notes and refuses what is outside (test_offline.py)."""
-    here = str(Path(__file__).parents[1] / "offline")
-    return {**AS_STARTED, "PYTHONPATH": here, "FIRSTFLIGHT_NET_LOG": str(log)}
-
-
-def committed() -> dict[str, bytes | None]:
-    """Return what a run may not change: file names in the root, files where notebooks live."""
-    kept = {path.name: None for path in PROJECT.iterdir() if path != TESTED}
-    for folder in ("notebooks", "solutions", "lessons", "data"):
-        files = (p for p in (PROJECT / folder).rglob("*") if p.is_file() and "__pyc" not in str(p))
-        kept |= {str(p.relative_to(PROJECT)): p.read_bytes() for p in files}
-    return kept
-
-
-def run_course(folder: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Workspace:
-    """Run all lessons of a folder, and check what holds for every run."""
-    ws, log, home = Workspace(TESTED / folder), tmp_path / "network.txt", tmp_path / "home"
-    home.mkdir()
-    before = committed()
-    argv = [sys.executable, "-m", "classroom.cli", "run", "--workspace", str(ws.root)]
+def holds(run, capfd) -> None:
+    """Wait for a run of all lessons, and check what holds for every one."""
     with capfd.disabled():
-        print(f"\n\n{folder}/, offline, in {ws.root}", flush=True)
-        done = subprocess.run(
-            [*argv, "--solutions" if folder == "solutions" else "--bench"],
-            env={**offline(log), "HOME": str(home)},
-            stdin=subprocess.DEVNULL,
-        )
-    assert done.returncode == 0, "the run's last lines say which lesson failed, and where"
-    assert committed() == before
-    assert [str(path) for path in home.rglob("*")] == []
+        print(f"\n\n{run.folder}/, offline, in {run.ws.root}: waiting for its end", flush=True)
+        code = run.wait()
+        print(run.said, flush=True)
+    assert code == 0, "the run's last lines say which lesson failed, and where"
+    assert run.changed() == []
+    assert [str(path) for path in run.home.rglob("*")] == []
+    log = run.network
     assert not log.exists(), f"the run asked for the outside: {log.read_text()}"
-    rows = runner.read_figures(ws, folder)
+    rows = runner.read_figures(run.ws, run.folder)
     assert [row["lesson"] for row in rows] == LESSONS
-    assert workspaces.done(ws) == [name[:2] for name in LESSONS]
+    assert workspaces.done(run.ws) == [name[:2] for name in LESSONS]
     too_big = {row["lesson"]: row["peak_mb"] for row in rows if row["peak_mb"] > MEMORY_MB}
     assert not too_big, f"more than {MEMORY_MB} MB: {too_big}"
-    return ws
 
 
-def test_the_learners_notebooks_run_unsolved(capfd, tmp_path):
-    ws = run_course("notebooks", capfd, tmp_path)
+def test_the_learners_notebooks_run_unsolved(capfd, course_run):
+    holds(course_run, capfd)
     said = "".join(
-        path.read_text() for path in (workspaces.executed(ws) / "notebooks").glob("*.ipynb")
+        path.read_text()
+        for path in (workspaces.executed(course_run.ws) / "notebooks").glob("*.ipynb")
     )
     asked = [id for name in LESSONS for id in exercises.of_lesson(name[:2])]
     assert {id[:2] for id in asked} == {name[:2] for name in LESSONS}
@@ -94,10 +71,11 @@ def test_the_bench_of_answers(capsys):
     assert [one for one in tried if not one.ok] == []
 
 
-def test_the_solutions_run(capfd, tmp_path):
-    ws = run_course("solutions", capfd, tmp_path)
+def test_the_solutions_run(capfd, course_run):
+    holds(course_run, capfd)
     said = "".join(
-        path.read_text() for path in (workspaces.executed(ws) / "solutions").glob("*.ipynb")
+        path.read_text()
+        for path in (workspaces.executed(course_run.ws) / "solutions").glob("*.ipynb")
     )
     assert "passed." in said
     assert not re.findall(r"\d\d-[a-z]+\d+: not (?:solved|right) yet", said)
@@ -153,7 +131,7 @@ def test_one_changed_number_is_red(tmp_path):
     assert len(tampered["green"]) == len(clean["green"]) - 1
 
 
-def test_nbval_itself_runs_the_first_lesson(tmp_path):
+def test_nbval_itself_runs_the_first_lesson(tmp_path, offline):
     """The canary of the replay: one notebook with nbval's own kernel, from a plain copy of it."""
     environment = {
         **offline(tmp_path / "network.txt"),
