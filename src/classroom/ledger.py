@@ -359,7 +359,10 @@ def import_seconds(module: str, times: int = 3) -> float:
     times : int, default 3
         How often to measure; the median counts.
     """
-    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    code = (
+        f"import os, time; t = time.perf_counter(); import {module}; "
+        "print(time.perf_counter() - t, flush=True); os._exit(0)"
+    )
     took = []
     for _ in range(times):
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -142,7 +142,7 @@ def follow(usecase: str, held: Held) -> Held:
         What to hold. If the registry or the history cannot be read, or the history is gone, that is
         `held` with `registry_reachable` false.
     """
-    # MLflow takes half a second and 100 MB to import, and is needed in the worker only.
+    # Needs scikit-learn, which the process that only starts the workers does not.
     from firstflight import registry
 
     try:

@@ -11,6 +11,9 @@ import functools
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from firstflight import records, workspace
 from firstflight.errors import BusyError, RegistryError
@@ -19,6 +22,7 @@ TABLES = {"experiments", "runs", "registered_models", "model_versions", "alembic
 WRITER = "firstflight.process"  # a run's tag: the process that registers with it
 MIRRORED = "deployment"  # a model's tag: the entry of the history that its aliases follow
 SECONDS = 10.0  # to wait for another program's commit
+THERE = "current_stage != 'Deleted_Internal'"  # how MLflow marks a version that was deleted
 FOLLOWED = {
     "deployments": "SELECT value FROM registered_model_tags WHERE name = ? AND key = 'deployment'",
     "verdicts": "SELECT max(CAST(value AS INTEGER)) FROM model_version_tags "
@@ -167,6 +171,95 @@ def behind(usecase: str) -> bool:
     """
     newest = {kind: records.numbers(usecase, kind)[-1:] for kind in FOLLOWED}
     return any(n and followed(usecase, kind) != n[0] for kind, n in newest.items())
+
+
+class Version(NamedTuple):
+    """What MLflow holds of a registered version.
+
+    Attributes
+    ----------
+    version : str
+        Its number.
+    run_id : str
+        MLflow's id of the run that made it; empty if it has none.
+    folder : Path or None
+        Where its files lie; None if MLflow keeps them elsewhere than in a folder of this machine.
+    tags : dict of str to str
+        Value per tag.
+    """
+
+    version: str
+    run_id: str
+    folder: Path | None
+    tags: dict[str, str]
+
+
+def versions(usecase: str) -> list[Version]:
+    """Return the registered versions of a use case, oldest first.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    list of Version
+        Empty if MLflow does not know the use case.
+
+    Raises
+    ------
+    RegistryError
+        If the registry is not there or not whole.
+    BusyError
+        If another program holds it for 10 seconds.
+    """
+    require()
+    with reading() as connection:
+        rows = connection.execute(
+            "SELECT version, run_id, storage_location FROM model_versions "
+            f"WHERE name = ? AND {THERE} ORDER BY version",
+            (usecase,),
+        ).fetchall()
+        tags: dict[int, dict[str, str]] = {version: {} for version, _, _ in rows}
+        for version, key, value in connection.execute(
+            "SELECT version, key, value FROM model_version_tags WHERE name = ? ORDER BY key",
+            (usecase,),
+        ):
+            tags.get(version, {})[key] = value
+    return [
+        Version(str(version), run_id or "", _folder(where), tags[version])
+        for version, run_id, where in rows
+    ]
+
+
+def _folder(address: str | None) -> Path | None:
+    parts = urlsplit(address or "")
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return Path(url2pathname(parts.path))
+    return None
+
+
+def aliases(usecase: str) -> dict[str, str]:
+    """Return the aliases that MLflow shows: version per alias, sorted by alias.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+
+    Returns
+    -------
+    dict of str to str
+        Empty if there is none. The errors are those of `versions`.
+    """
+    require()
+    with reading() as connection:
+        rows = connection.execute(
+            "SELECT alias, version FROM registered_model_aliases WHERE name = ? ORDER BY alias",
+            (usecase,),
+        )
+        return {alias: str(version) for alias, version in rows}
 
 
 def open_runs() -> list[str]:

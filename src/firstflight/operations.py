@@ -12,9 +12,7 @@ import json
 import time
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
-import mlflow
 import numpy as np
 import pandas as pd
 
@@ -151,7 +149,7 @@ def budgets(candidate: Release) -> dict[str, float]:
         its first frozen request, through the estimator's own pipeline.
     """
     name, version = candidate.usecase.name, candidate.version
-    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}"))
+    folder = registry.files_of(name, str(version))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     rows = pd.DataFrame(candidate.golden["requests"]).head(1)
     rows["date"] = pd.to_datetime(rows["date"]).astype("datetime64[s]")

@@ -1,7 +1,8 @@
 """MLflow as tracker and registry: runs, versions, their tags, and the releases behind them.
 
 What serves is not decided here: `firstflight.history` says it. MLflow's aliases follow that record
-for people, and nothing reads them.
+for people, and nothing reads them. What is only read comes from `firstflight.database`, without
+MLflow: a service that answers, and a command that tells, need not import it.
 """
 
 from __future__ import annotations
@@ -13,20 +14,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-import mlflow
-from mlflow import MlflowClient
-from mlflow.data.pandas_dataset import PandasDataset
-from mlflow.entities import RunStatus
-from mlflow.entities.model_registry import ModelVersion, RegisteredModel
-from mlflow.exceptions import MlflowException
+from typing import TYPE_CHECKING
 
 from firstflight import clock, database, files, history, locks, release, workspace
-from firstflight.database import MIRRORED, WRITER, require
+from firstflight.database import MIRRORED, WRITER, Version, require
 from firstflight.errors import RegistryError
 from firstflight.release import Release
 from firstflight.train import Fitted
 from firstflight.usecase import UseCase
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.data.pandas_dataset import PandasDataset
 
 __all__ = ["MIRRORED", "require"]  # of `database`, and asked for here
 LINEAGE = ("recipe", "feature_version", "snapshot", "trained_from", "trained_to", "release_digest")
@@ -37,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 def client() -> MlflowClient:
     """Return a client of the workspace's tracking store and registry."""
+    from mlflow import MlflowClient  # a second; see the module's docstring
+
     uri = workspace.current().tracking_uri
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
@@ -75,6 +76,8 @@ def create() -> None:
         if path.exists() or not database.new():
             require()
             return
+        from mlflow import MlflowClient
+
         with files.scratch(path) as folder:
             uri = workspace.Workspace(folder).tracking_uri
             MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
@@ -163,6 +166,8 @@ def find(usecase: UseCase, *, snapshot: str, recipe: str, feature_version: int) 
 
 
 def _register(fitted: Fitted, metrics: Mapping[str, float] | None) -> str:
+    import mlflow
+
     case, snapshot = fitted.usecase, fitted.snapshot
     mlflow.set_tracking_uri(workspace.current().tracking_uri)
     name = f"{case.name} {fitted.recipe} {snapshot.start}..{snapshot.end}"
@@ -180,6 +185,9 @@ def _register(fitted: Fitted, metrics: Mapping[str, float] | None) -> str:
 
 
 def _log(fitted: Fitted, metrics: Mapping[str, float] | None, run_id: str) -> str:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
     case, snapshot = fitted.usecase, fitted.snapshot
     mlflow.log_params(
         {
@@ -217,6 +225,8 @@ def _log(fitted: Fitted, metrics: Mapping[str, float] | None, run_id: str) -> st
 
 def _training_data(fitted: Fitted) -> PandasDataset:
     """Return what a model was fitted on, as MLflow describes it."""
+    import mlflow
+
     rows = fitted.features.assign(label=fitted.label.to_numpy())
     about = {
         "name": f"{fitted.usecase.name}-training",
@@ -254,6 +264,8 @@ def end_dead_runs() -> None:
     """
     if not exists() or not database.open_runs():
         return
+    from mlflow.entities import RunStatus
+
     with locks.writing("settle"):
         for run_id in database.open_runs():
             made = client().search_model_versions(f"run_id = '{run_id}'")
@@ -294,9 +306,7 @@ def aliases(usecase: str) -> dict[str, str]:
     RegistryError
         If there is no registry, or it is damaged.
     """
-    model = _model(usecase)
-    found = model.aliases if model is not None else {}
-    return {name: str(version) for name, version in sorted(found.items())}
+    return database.aliases(usecase)
 
 
 def mirrored(usecase: str) -> int:
@@ -379,16 +389,6 @@ def mirror(usecase: str, releases: Mapping[str, str], *, mode: str, share: float
         c.set_registered_model_tag(usecase, key, value)
 
 
-def _model(usecase: str) -> RegisteredModel | None:
-    require()
-    try:
-        return client().get_registered_model(usecase)
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
-
-
 def resolve(usecase: str, name: str) -> str:
     """Return the version that an alias or a version number names.
 
@@ -409,7 +409,7 @@ def resolve(usecase: str, name: str) -> str:
     RegistryError
         If there is no such version, or no registry.
     """
-    return str(_version(usecase, history.serving(usecase).releases.get(name, name)).version)
+    return _version(usecase, history.serving(usecase).releases.get(name, name)).version
 
 
 def tags(usecase: str, version: str) -> dict[str, str]:
@@ -432,7 +432,7 @@ def tags(usecase: str, version: str) -> dict[str, str]:
     RegistryError
         If there is no such version, or no registry.
     """
-    return dict(_version(usecase, version).tags)
+    return _version(usecase, version).tags
 
 
 def lineage(usecase: str, version: str) -> dict[str, str]:
@@ -466,17 +466,13 @@ def lineage(usecase: str, version: str) -> dict[str, str]:
     return found
 
 
-def _version(usecase: str, version: str) -> ModelVersion:
-    require()
-    try:
-        return client().get_model_version(usecase, version)
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
-        raise RegistryError(
-            f"{usecase} has no version or alias {version!r}: `firstflight status` lists what "
-            "there is."
-        ) from error
+def _version(usecase: str, version: str) -> Version:
+    for one in database.versions(usecase):
+        if one.version == version:
+            return one
+    raise RegistryError(
+        f"{usecase} has no version or alias {version!r}: `firstflight status` lists what there is."
+    )
 
 
 def run_of(usecase: str, version: str) -> str:
@@ -505,7 +501,7 @@ def run_of(usecase: str, version: str) -> str:
         raise RegistryError(
             f"{usecase} version {version} has no run: it was not made by this path."
         )
-    return str(run_id)
+    return run_id
 
 
 def set_tags(usecase: str, version: str, new: Mapping[str, str | None]) -> None:
@@ -553,14 +549,7 @@ def versions(usecase: str) -> list[str]:
     """
     if not workspace.current().database.exists():
         return []
-    require()
-    found: list[ModelVersion] = []
-    page = None
-    while page != "":
-        part = client().search_model_versions(f"name = '{usecase}'", page_token=page)
-        found += part
-        page = part.token or ""
-    return sorted((str(v.version) for v in found), key=int)
+    return [one.version for one in database.versions(usecase)]
 
 
 def load(usecase: str, name: str) -> Release:
@@ -588,4 +577,29 @@ def load(usecase: str, name: str) -> Release:
     """
     version = resolve(usecase, name)
     digest = lineage(usecase, version)["release_digest"]
-    return release.load(f"models:/{usecase}/{version}", digest=digest, version=version)
+    uri, folder = f"models:/{usecase}/{version}", _version(usecase, version).folder
+    return release.load(uri, digest=digest, version=version, folder=folder)
+
+
+def files_of(usecase: str, version: str) -> Path:
+    """Return the folder with the files of a version.
+
+    Parameters
+    ----------
+    usecase : str
+        Its name.
+    version : str
+        A version number, not an alias.
+
+    Returns
+    -------
+    Path
+        Of the release as it was saved; see `firstflight.release.log`.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version, or no registry.
+    """
+    folder = _version(usecase, version).folder
+    return folder or release.download(f"models:/{usecase}/{version}")

@@ -224,7 +224,7 @@ def log(fitted: Fitted) -> tuple[str, str]:
             extra_files=[path.as_uri() for path in sorted(extra.iterdir())],
             pyfunc_predict_fn="predict_proba" if case.kind == "classification" else "predict",
         )
-    return info.model_uri, folder_digest(_download(info.model_uri))
+    return info.model_uri, folder_digest(download(info.model_uri))
 
 
 def _feature_code(case: UseCase, feature_set: FeatureSet) -> str:
@@ -271,13 +271,26 @@ def as_json_rows(requests: pd.DataFrame) -> list[dict]:
     return rows.to_dict(orient="records")
 
 
-def _download(uri: str) -> Path:
+def download(uri: str) -> Path:
+    """Return the folder of a model, which MLflow fetches if it lies elsewhere.
+
+    Parameters
+    ----------
+    uri : str
+        An MLflow model address.
+    """
     import mlflow
 
     return Path(mlflow.artifacts.download_artifacts(uri))
 
 
-def load(uri: str, *, digest: str | None = None, version: str | None = None) -> Release:
+def load(
+    uri: str,
+    *,
+    digest: str | None = None,
+    version: str | None = None,
+    folder: Path | None = None,
+) -> Release:
     """Load a release and prove that it is the one that was saved.
 
     Parameters
@@ -288,6 +301,8 @@ def load(uri: str, *, digest: str | None = None, version: str | None = None) -> 
         The digest that its files must have (see `folder_digest`). Without it they may be any.
     version : str, optional
         The version in the registry, for the release to name in its answers.
+    folder : Path, optional
+        Where the files of `uri` lie, if that is known: MLflow is not asked then.
 
     Returns
     -------
@@ -305,14 +320,16 @@ def load(uri: str, *, digest: str | None = None, version: str | None = None) -> 
     import skops.io
 
     try:
-        folder = _download(uri)
+        folder = folder or download(uri)
+        if not folder.is_dir():
+            raise NotADirectoryError(folder)
+        found = folder_digest(folder)
     except Exception as error:
         raise ReleaseError(
             f"Release {uri} cannot be read ({type(error).__name__}): check that the registry "
             "names it "
             "and that the workspace still holds its files."
         ) from error
-    found = folder_digest(folder)
     if digest is not None and found != digest:
         raise ReleaseError(
             f"Release {uri} has digest {found}, registered was {digest}: its files were altered; "

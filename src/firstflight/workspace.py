@@ -148,7 +148,8 @@ def _sqlite(path: Path, *, plain: str, quoted: str) -> str:
     """Return the address of a SQLite file, quoted where its name has a sign of addresses in it."""
     if set("%?#").isdisjoint(str(path)):
         return f"{plain}:///{path}"
-    return f"{quoted}:///{quote(str(path))}"
+    # SQLAlchemy 2.0 takes the quotes out of no file name; SQLite itself does, of a "file:" address.
+    return f"{quoted}:///file:{quote(str(path))}?uri=true"
 
 
 def current() -> Workspace:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import pytest
+from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from firstflight import (
@@ -55,7 +56,7 @@ def shelf(empty, ws):
     """Give a registry with four versions that are nothing but numbers: none is loaded here."""
     clock.set_today("2013-04-01")
     shutil.copyfile(empty, ws.database)
-    client = registry.MlflowClient(ws.tracking_uri, ws.tracking_uri)
+    client = MlflowClient(ws.tracking_uri, ws.tracking_uri)
     client.create_registered_model(NAME)
     for _ in range(4):
         client.create_model_version(NAME, source=(ws.artifacts / "none").as_uri())
@@ -157,7 +158,7 @@ def test_aliases_moved_by_hand_bring_nothing_new_into_service(shelf):
     ("action", "options", "words"),
     [
         ("promote", dict(after={"live": "77"}), "no version or alias '77'"),
-        ("promote", dict(after={"live": "02"}), "no version '02'"),
+        ("promote", dict(after={"live": "02"}), "no version or alias '02'"),
         ("promote", dict(after={"live": "live"}), "'live'"),
         ("promote", dict(after={"live": ""}), "''"),
         ("promote", dict(after={"champion": "2"}), "no alias 'champion'"),
@@ -228,8 +229,8 @@ def test_a_change_that_is_made_is_not_called_failed_if_mlflow_cannot_follow(shel
     def full(*_, **__):
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(registry.MlflowClient, "set_registered_model_alias", full)
-    monkeypatch.setattr(registry.MlflowClient, "set_registered_model_tag", full)
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", full)
+    monkeypatch.setattr(MlflowClient, "set_registered_model_tag", full)
     entry = change("promote", {"live": "2", "previous": "1"})
     assert history.serving(NAME).n == entry.n == 2
     assert deployments.unfinished(NAME) == [2]

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from firstflight import (
     clock,
+    database,
     deployments,
     history,
     judgements,
@@ -605,6 +606,48 @@ def by_hand(clean):
     version = client.create_model_version(NAME, source=client.get_model_version(NAME, "1").source)
     yield str(version.version)
     client.delete_model_version(NAME, version.version)
+
+
+def asked_of_mlflow():
+    """What MLflow itself says of the versions and aliases that `database` reads from its file."""
+    client = registry.client()
+    known = sorted(client.search_model_versions(f"name = '{NAME}'"), key=lambda v: int(v.version))
+    rows = [
+        database.Version(
+            str(v.version),
+            v.run_id or "",
+            folder(v.version),
+            dict(client.get_model_version(NAME, v.version).tags),
+        )
+        for v in known
+    ]
+    named = client.get_registered_model(NAME).aliases
+    return rows, {name: str(version) for name, version in named.items()}
+
+
+def test_what_is_read_without_mlflow_is_what_mlflow_says(by_hand):
+    client = registry.client()
+    client.set_registered_model_alias(NAME, "somebodys", by_hand)
+    client.set_model_version_tag(NAME, by_hand, "note", "three\nlines, 'quoted'; drop table")
+    for _ in range(2):
+        assert (database.versions(NAME), database.aliases(NAME)) == asked_of_mlflow()
+        last = client.create_model_version(NAME, source=client.get_model_version(NAME, "1").source)
+        client.delete_model_version(NAME, last.version)
+    client.delete_registered_model_alias(NAME, "somebodys")
+    assert database.aliases(NAME) == asked_of_mlflow()[1]
+    assert registry.files_of(NAME, "2") == folder("2")
+    assert database.versions("nobody's") == [] and database.aliases("nobody's") == {}
+
+
+def test_what_only_reads_does_not_import_mlflow(clean):
+    code = (
+        "import sys\nfrom firstflight import cli, registry\n"
+        f"registry.load({NAME!r}, '2')\n"
+        "try:\n    cli.app(['status'])\nexcept SystemExit as end:\n    assert not end.code\n"
+        "assert 'mlflow' not in sys.modules, 'imported'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_version_registered_by_hand_is_named_and_the_rest_is_shown(by_hand):
