@@ -5,11 +5,11 @@
 # predictions, and nobody has made a mistake.
 #
 # *What you'll do*: reproduce that disagreement on real flights, count what each mistake costs, and write your team's first decisions into
-# a file that code reads: `process.toml`.
+# a file that code reads.
 #
 # *What you need*: 25 minutes, half a GB of memory. New words are in the [glossary](glossary.ipynb).
 #
-# Blue boxes are yours: a task, a cell to write in, and a check that you can run as often as you like.
+# Blue boxes are yours: a task, a cell to write in, a check to run as often as you like.
 
 # %%
 from classroom import begin, show_map
@@ -67,8 +67,8 @@ def predict(class_weight=None):
 plain = predict()
 
 # %% [markdown] tags=["task"]
-# Each of the three people has a yardstick: a number to judge by. The operations lead counts the late flights that the model finds, those
-# with a prediction of 0.5 or more. **Which share of all late flights, from 0 to 1, do you expect?** Put it in place of the dots.
+# Each of the three has a yardstick, a number to judge by. The operations lead counts the late flights that the model finds, those with a
+# prediction of 0.5 or more. **Which share of all late flights, from 0 to 1, do you expect?** Put it in place of the dots.
 
 # %% id="00-guess1"
 from classroom import guess
@@ -93,7 +93,7 @@ came("00-guess1", recall_score(late, plain >= 0.5))
 # %% [markdown]
 # - **The product owner: ship it.** Three answers in four are right.
 # - **The data scientist: not yet.** An AUC of 0.639 is better than a coin, and more features are on the way.
-# - **The operations lead: never.** It finds one late flight in a hundred; nobody can plan a crew with that.
+# - **The operations lead: never.** It finds one late flight in a hundred.
 #
 # All three are right about what they measured. So somebody "mends" the model: `class_weight="balanced"` makes late flights count as
 # much as punctual ones.
@@ -131,11 +131,11 @@ change = (scores.loc["balanced"] - scores.loc["plain"]).abs()
 came("00-guess2", change.idxmin())
 
 # %% [markdown]
-# The balanced model finds 0.606 of the late flights: the operations lead is content. Its accuracy drops to 0.603, below the 0.764 of saying
-# "on time" to everyone: now the product owner says no. The AUC stays at 0.639, because it sees only the order.
+# The balanced model finds 0.606 of the late flights: the operations lead is content. Its accuracy drops below the 0.764 of saying "on time" to
+# everyone: now the product owner says no. The AUC sees only the order, and stays.
 #
 # [Log loss](glossary.ipynb#log-loss) judges the probability itself; lower is better. The plain model has 0.524, the constant 0.546, the
-# balanced one 0.664: far worse than the constant.
+# balanced one 0.664.
 
 # %%
 from classroom import figures
@@ -148,8 +148,8 @@ print(f"balanced says {balanced.mean():.3f} on average, {late.mean():.3f} were l
 #
 # ## What does a mistake cost?
 #
-# The operations lead still has crews to plan. A crew on standby costs 1 (thousand dollars). A late flight without one costs 5. For a flight with
-# the honest probability *p* of being late, going without costs 5 *p* on average, and a standby costs 1.
+# A crew on standby costs 1 (thousand dollars). A late flight without one costs 5. For a flight with the honest probability *p* of being late,
+# going without costs 5 *p* on average, and a standby costs 1.
 
 # %% [markdown] tags=["task"]
 # From which probability on is a standby the cheaper choice? Compute `threshold` from the two costs.
@@ -185,16 +185,16 @@ plans = {
 pd.Series({name: cost_per_100(called) for name, called in plans.items()}).round(1).to_frame("cost")
 
 # %% [markdown]
-# The cheapest plan asks the *plain* model and cuts where the costs say. The balanced one has a cost built in that nobody named, and has lost
-# the probability. When the price of a standby changes, the plain model only needs another threshold.
+# The cheapest plan asks the *plain* model and cuts where the costs say. The balanced one has a cost built in that nobody named. When the price
+# of a standby changes, the plain model only needs another threshold.
 #
 # **A yardstick is a decision about what you pay for.** Accuracy pays for a yes or no at 0.5, AUC for the order, log loss for an honest
-# probability. No data set tells you which one to want. The users must, before a model is on the table.
+# probability. No data set tells you which one to want. The users must, before a model is there.
 #
 # ## Write it down: `process.toml`
 #
-# This team answers with a probability, so it pays for an honest one. Its decisions stand in one file,
-# [`process.toml`](../process.toml), each number with its reason. Here is the beginning.
+# This team pays for an honest probability. Its decisions stand in one file, [`process.toml`](../process.toml), each number with its reason.
+# Here is the beginning.
 
 # %%
 from firstflight import process
@@ -203,7 +203,7 @@ text = process.DEFAULT.read_text()
 print(text[: text.index("[state]")].rstrip())
 
 # %% [markdown]
-# Everybody starts from the committed file. From now on your team has its own copy in the workspace, and all code reads that one.
+# Everybody starts from the committed file. From now on your team has a copy in the workspace, and all code reads that one.
 
 # %%
 import shutil
@@ -214,7 +214,7 @@ print("read from the team's copy:", team.source == ws.process_file)
 
 # %% [markdown]
 # Python reads TOML without any package. Reading is not checking, though: `tomllib` takes a text where a number belongs, and the first gate
-# that compares it finds out, at night.
+# finds out, at night.
 
 # %%
 import tomllib
@@ -271,8 +271,7 @@ for slip, sentence in said.items():
 #
 # ## Let the file decide
 #
-# A model's *bias* is its mean prediction minus the share that was late. The gate of lesson 05 reads from the file how large it may be:
-# `calibration_max`.
+# A model's *bias* is its mean prediction minus the share that was late. `calibration_max` says how large it may be.
 
 # %% [markdown] tags=["task"]
 # Write `calibrated`: true if the bias, in either direction, is at most `gate_rules.calibration_max`.
@@ -301,7 +300,7 @@ for name, gate in (("the team's rules", strict), ("a loose draft", loose)):
 
 # %% [markdown]
 # Only the rule changed, and with it the answer. So the rule comes first, and each verdict of a gate carries the *digest* of its rules: a
-# short name computed from their content, another one as soon as a letter changes.
+# short name computed from their content.
 #
 # ## Your first decisions
 #
@@ -309,8 +308,7 @@ for name, gate in (("the team's rules", strict), ("a loose draft", loose)):
 
 # %% [markdown] tags=["task"]
 # A rollback brings the previous model back. One night its checks will fail, and somebody will want to *force* it: to switch all the same. Who
-# may? Give `may_force` a list of roles from `[owners]`. The committed file says the model's owner alone; whoever is on call would not have to
-# wake anybody.
+# may? Give `may_force` a list of roles from `[owners]`. The committed file says the model's owner alone, who must then be woken.
 
 # %% id="00-decide1"
 # BEGIN SOLUTION
@@ -322,8 +320,8 @@ may_force = ["model_owner", "on_call"]
 check("00-decide1")
 
 # %% [markdown] tags=["task"]
-# A verdict of the gate is about 14 days. How many of them must it have, before it may say anything? Give `min_days` a whole number: few
-# days are soon there, and say little. The committed file has 10.
+# A verdict of the gate is about 14 days. How many of them must it have at least? Give `min_days` a whole number: few days are soon there, and
+# say little. The committed file has 10.
 
 # %% id="00-decide2"
 # BEGIN SOLUTION
@@ -346,8 +344,8 @@ print("days of a verdict:   ", team.usecase("flights").gate.min_days)
 # type.
 
 # %% [markdown] tags=["task"]
-# Ask the first question of every night: where is the model right now? Type `firstflight status` behind the exclamation mark, which hands a
-# line to the shell; or type it in a terminal of JupyterLab, and run this cell empty.
+# Ask the first question of every night: where is the model right now? Type `firstflight status` behind the exclamation mark, which hands it to
+# the shell; or type it in a terminal of JupyterLab, and run this cell empty.
 
 # %% id="00-type1"
 # BEGIN SOLUTION
@@ -379,8 +377,8 @@ ours = tomllib.loads("[gate]\ncalibration_max = 0.1\nmin_days = 10")
 Gate.model_validate(ours["gate"])
 
 # %% [markdown] tags=["task"]
-# Your own team's model has a user too. Write down what each of its two mistakes costs whom, and the threshold that follows. Or, if your
-# users need the probability itself: who reads it, and what for? There is no check; `solutions/` has one worked answer.
+# Your own team's model has a user too. Write down what each of its two mistakes costs whom, and the threshold that follows. Or, if they
+# need the probability: who reads it, and what for? There is no check; `solutions/` has one answer.
 
 # %% id="00-further"
 # BEGIN SOLUTION
@@ -393,8 +391,8 @@ print(f"offer a rebooking from {costs['offer'] / costs['missed connection']:.3f}
 # %% [markdown]
 # ## What you did
 #
-# You got three answers from one set of predictions, saw which yardstick pays for what, and wrote two decisions that code reads.
-# The ledger gets its first row: what a tool prevented, and what it costs here (*glue lines* are our own code).
+# You got three answers from one set of predictions, and wrote two decisions that code reads. The ledger gets its first row: what a tool
+# prevented, and what it costs here (*glue lines* are our own code).
 
 # %% tags=["nbval-ignore-output"]
 # Measured: sizes and seconds differ between machines.
@@ -410,7 +408,7 @@ checklist("00")
 # %% [markdown]
 # ## In practice
 #
-# - These numbers were chosen on this data, and the reasons say how. Yours will differ; keep the reasons.
+# - These numbers were chosen on this data. Yours will differ; keep the reasons.
 # - Precision, recall and AUC remain good *views* of a model. They do not decide here.
 # - A file does not make people agree. It shows early that they do not.
 # - March was easy: 0.236 late, as in the two months before. April will not be so kind.

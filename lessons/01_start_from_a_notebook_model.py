@@ -4,8 +4,7 @@
 # **The failure.** A notebook is passed round with an AUC of 0.76. Run its cells in another order and the score changes. Split the rows
 # another way and it falls. Part of it is knowledge of the future. And nobody can say which data made the model.
 #
-# *What you'll do*: make each of these happen on real flights, write the few lines that prevent it, and end with one score that you can
-# defend.
+# *What you'll do*: make each of these happen, write the few lines that prevent it, and end with one score that you can defend.
 #
 # *What you need*: 30 minutes, half a GB of memory, lesson 00.
 
@@ -100,8 +99,8 @@ def score(model, train, test):
 # %% [markdown]
 # ## First wrong reason: the order of the cells
 #
-# A kernel is one set of names, and each cell changes it. Here are a small notebook's cells as texts, so that we can run them as people do:
-# from the top, one of them twice, one too early.
+# A kernel is one set of names, and each cell changes it. Here are a small notebook's cells as texts. We run them as people do: from the top,
+# one of them twice, one too early.
 
 # %%
 cells = {
@@ -149,8 +148,8 @@ from classroom import came
 came("01-guess1", found["log loss"].nunique())
 
 # %% [markdown]
-# Each run draws other rows to learn from. *Clean* uses an outcome, the delay at departure. Run twice, it throws away twice as many late
-# flights, and the log loss falls, because the hard rows are gone. Run after the split, it does nothing at all.
+# Each run draws other rows. *Clean* uses an outcome, the delay at departure. Run twice, it throws away twice as many late flights, and the log
+# loss falls, because the hard rows are gone. Run after the split, it does nothing at all.
 #
 # No run raised an error. **A score without its order, its seed and its rows is a rumour.**
 #
@@ -271,7 +270,7 @@ for name, (train, test) in {"at random": at_random, "by time": by_time}.items():
 # Flights of one hour share their weather and their queue. With random rows nearly every test flight has neighbours in training, and a
 # model with enough leaves looks up how *they* fared. In April it will have none.
 #
-# **Split by time, as the model will be used.** And one fortnight is one draw: walk the cut through the weeks.
+# **Split by time, as the model will be used.** But one fortnight is one draw: walk the cut through the weeks.
 
 # %% [markdown] tags=["task"]
 # Eight Mondays, 4 February to 25 March: both models learn from all days before, and are asked about the seven that follow. **In how many of
@@ -306,8 +305,8 @@ print(f"from week to week the plain model moves by {walked['plain'].diff().abs()
 print(f"the two models are {(walked['plain'] - walked['big']).abs().mean():.3f} apart")
 
 # %% [markdown]
-# The big model wins two weeks of eight. And the weeks lie further apart than the models: 0.073 from one to the next, against 0.014. So
-# the cut that you show decides what you claim. Show all of them.
+# The big model wins two weeks of eight, and the weeks lie further apart than the models: 0.073 against 0.014. So the cut that you show decides
+# what you claim. Show all of them.
 #
 # ## Third wrong reason: columns from the future
 #
@@ -340,8 +339,8 @@ pd.DataFrame(ideas).T.round(3)
 #
 # ## Ask each column when it is known
 #
-# Here are nine candidates. For each flight, `known_at` holds the moments at which their values are known. `asked_at` is the moment of the
-# question: two hours before the scheduled hour begins.
+# Here are nine candidates. For each flight, `known_at` holds when their values are known, and `asked_at` when the question is asked: two
+# hours before the scheduled hour begins.
 
 # %%
 from classroom.column_times import column_times
@@ -366,8 +365,8 @@ guess("01-guess4", "columns of nine that are known too late", 3)
 # STUB: guess("01-guess4", "columns of nine that are known too late", ...)
 
 # %% [markdown] tags=["task"]
-# Write the detector: `leaks` returns the names of the columns whose value is known after the question for at least one flight.
-# `known_at` has a column for each candidate; `asked_at` is one column with the same rows.
+# Write the detector: `leaks` returns the names of the columns of `known_at` whose value is known after the question for at least one
+# flight. `asked_at` is one column with the same rows.
 
 
 # %% id="01-ex3"
@@ -391,7 +390,7 @@ how_late(known_at[found], asked_at).round(3)
 
 # %% [markdown]
 # Three are too late for every flight. The fourth looks harmless, and is too late for 0.024 of them: most are asked about before dawn, while
-# a flight of yesterday is still in the air. No score shows that; the clock does. Keep it in mind.
+# a flight of yesterday is still in the air. No score shows that; the clock does.
 #
 # ## Nobody can say which data made it
 #
@@ -410,8 +409,8 @@ print(f"they differ by up to {apart:.3f} on one flight")
 #
 # ## Better than what?
 #
-# Now the honest score: days in order, nothing from the future, no random step. But a [log loss](glossary.ipynb#log-loss) means nothing
-# alone. Compare it with a "model" that says one number to everybody: the share late that was known when the test began.
+# Now the honest score. But a [log loss](glossary.ipynb#log-loss) means nothing alone. Compare it with a "model" that says one number to
+# everybody: the share late that was known when the test began.
 
 # %% [markdown] tags=["task"]
 # Write `constant_loss`: the log loss on `test` of always saying that share. Both tables have a column `late`.
@@ -444,8 +443,7 @@ print(f"the plain model is worse than a constant in {worse.sum()} of {len(walked
 walked[worse].round(3)
 
 # %% [markdown]
-# On 4 February it had five weeks to learn from, and is no better than the constant. A week later it does harm. Look at the wind of that
-# week.
+# On 4 February it had five weeks to learn from, and is no better than the constant. A week later it does harm. Look at that week's wind.
 
 # %%
 learned, week = split_at(table, mondays[1], days=7)
@@ -457,7 +455,7 @@ print(f"log loss of the week without them: {log_loss(week['late'][~odd], p[~odd]
 
 # %% [markdown]
 # One instrument was broken for one hour. The model was certain about 32 flights, and wrong about three in four; without them the week is
-# won. Such rows stay in the data as they came; lesson 06 will refuse such a request.
+# won. Lesson 06 will refuse such a request.
 #
 # And is the probability honest? Back to the last two weeks of March, day by day.
 
@@ -472,9 +470,8 @@ print(f"off by more than 0.05 on {far.sum()} of {len(daily)} days")
 figures.daily_calibration(daily, constant=by_time[0]["late"].mean())
 
 # %% [markdown]
-# Over the fortnight the model says 0.215 and 0.222 come, well inside the team's `calibration_max` of 0.10. But on 9 of 14 days it misses by
-# more than 0.05: an airport is late together, or punctual together. These 12836 flights are fourteen days of weather; lesson 05 will
-# count days, not flights.
+# Over the fortnight the model says 0.215 and 0.222 come. But on 9 of 14 days it misses by more than 0.05: an airport is late together, or
+# punctual together. These 12836 flights are fourteen days of weather; lesson 05 will count days, not flights.
 #
 # ## At work tomorrow
 #
@@ -492,7 +489,7 @@ for model in (plain_model(), DummyClassifier(strategy="prior")):
 
 # %% [markdown] tags=["task"]
 # The trees are not bad, only undisciplined. Choose `leaves` and `rate` of `big_model` so that it beats the plain one in more of the eight weeks.
-# To choose on the weeks that you report is a wrong reason too: which would you keep back? There is no check.
+# Do not choose on the weeks that you report: which would you keep back? There is no check.
 
 # %% id="01-further"
 # BEGIN SOLUTION
@@ -527,9 +524,9 @@ checklist("01")
 # ## In practice
 #
 # - *Restart and run all* before you believe a number. It finds hidden names, not leaks.
-# - A time split costs you the newest days for training. Later you may fit once more on everything, with the score of the split.
+# - A time split costs you the newest days. Later you may fit once more on everything, with the score of the split.
 # - `TimeSeriesSplit` counts rows, so its cuts may fall inside a day.
-# - Preparation can leak too: medians, encodings and "outliers" belong inside the pipeline, fitted on training rows.
+# - Preparation can leak too: medians and encodings belong inside the pipeline, fitted on training rows.
 #
 # **Next:** [lesson 02](02_version_the_data_and_the_features.ipynb): the rows get a name, and the features one home.
 

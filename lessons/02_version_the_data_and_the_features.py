@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 02 · Version the data and the features
 #
-# **The failure, twice.** Lesson 01's notebook runs again a month later, on "the same" table, and gives another model. Then somebody writes a
-# service, computes the features a second time, and gets other values for the same flight. Neither raises an error.
+# **The failure, twice.** Lesson 01's notebook runs again a month later, on "the same" table, and gives another model. Then a service computes
+# the features a second time, and gets other values for the same flight. Neither raises an error.
 #
-# *What you'll do*: in part one, give the rows a name made of nothing but their content, and bring an old model back by that name. In
-# part two, write a feature once, so that training and serving agree, and a test that proves it.
+# *What you'll do*: in part one, give the rows a name made of their content, and bring an old model back by that name. In part two, write
+# a feature once, so that training and serving agree, and a test that proves it.
 #
 # *What you need*: two times 30 minutes, half a GB of memory, lessons 00 and 01.
 
@@ -78,13 +78,12 @@ much = (moved > 0.02).mean()
 pd.DataFrame({"rows": rows, "moved by up to": moved.max(), "share moved > 0.02": much}).round(3)
 
 # %% [markdown]
-# Four models from one notebook and one folder name, and no error. If somebody asks in June what the live one learned from, the folder has
-# long moved on.
+# Four models from one folder name, and no error. If somebody asks in June what the live one learned from, the folder has long moved on.
 #
 # ## A name made of the content
 #
 # A [digest](glossary.ipynb#digest) is a short name for bytes: the same bytes have the same name, other bytes another one. The usual one is
-# SHA-256, in Python's `hashlib`.
+# SHA-256.
 
 # %%
 content = (DATA / "flights" / "2013-02.parquet").read_bytes()
@@ -153,8 +152,8 @@ print("one byte changed:", changed)
 #
 # ## A door that keeps the promise
 #
-# `firstflight.drops.land` takes a month of all sources into the workspace, or nothing. What a month of flights looks like stands in a *use
-# case*: one object with all that is special about this model.
+# `firstflight.drops.land` takes a month into the workspace, or nothing. What a month looks like stands in a *use case*: one object with all
+# that is special about this model.
 
 # %%
 from firstflight import drops, usecase
@@ -218,8 +217,8 @@ print(refusal)
 #
 # ## The snapshot
 #
-# A model is made from days, not from files. `snapshot.take` writes requests, labels and feature state of a span of days into a folder, and
-# names that folder by the digest of its files' digests.
+# `snapshot.take` writes the requests, labels and feature state of a span of days into a folder, and names it by the digest of its files'
+# digests.
 
 # %%
 import datetime as dt
@@ -255,8 +254,8 @@ before, after = first.manifest["files"], third.manifest["files"]
 print("files that differ:", [name for name in before if before[name] != after[name]])
 
 # %% [markdown]
-# As many rows, and another name. The labels differ, and the *state*, the trailing late rates of part two: the one flight counts for a week in
-# the rates of its airport and its airline.
+# As many rows, and another name. The labels differ, and the *state*, the late rates of part two: the one flight counts for a week in the rates
+# of its airport and its airline.
 #
 # And a snapshot that is altered afterwards is found out. Your one byte will do:
 
@@ -308,17 +307,17 @@ answers_now = answers_of(train_again(noted, recipe), first, case)
 print("equal to the last digit:", (answers_now == answered_then).sum(), "of", len(answers_now))
 
 # %% [markdown]
-# The folder may move on. Sixteen digits bring the model back, to the last digit of its answers.
+# The folder may move on. Sixteen digits bring the model back.
 #
 # > **What a product would do here.**
 # >
 # > **DVC** keeps each file's digest in a small text file beside your code, and the content in a cache: `git checkout` and `dvc checkout` bring
-# > back the data of a commit. Whether a month is whole, your own code must ask.
+# > back the data of a commit.
 # >
 # > **lakeFS** puts branches and commits over an object store, for many people and terabytes, without copies. A month would land on a branch,
 # > and a hook would ask our door's questions before the merge. It is a server to run.
 # >
-# > Two small months and one team need only a folder with a digest. The rule is the same: *a model notes the name of its rows*.
+# > Two small months and one team need only a folder. The rule is the same: *a model notes the name of its rows*.
 
 # %% [markdown]
 # ---
@@ -335,9 +334,8 @@ print("equal to the last digit:", (answers_now == answered_then).sum(), "of", le
 #
 # ## The same feature, written twice
 #
-# The notebook's model learns up to 17 March and goes into a service, where somebody writes its features again. Three common slips: a missing
-# weather value becomes 0; the hour is read from the UTC timestamp; the departures of the hour are counted in the request, which holds one
-# flight.
+# The model learns up to 17 March and goes into a service, where somebody writes its features again. Three common slips: a missing weather
+# value becomes 0; the hour is read from the UTC timestamp; the departures of the hour are counted in the request, which holds one flight.
 
 # %%
 CUT = pd.Timestamp("2013-03-18")
@@ -408,8 +406,8 @@ p = model.predict_proba(test.fillna({"pressure": 0}))[:, 1]
 print(f"said for them: {p[missing].mean():.3f} late; came: {test['late'][missing].mean():.3f}")
 
 # %% [markdown]
-# Pressure lies near 1000, so 0 is far from all that the model has seen: it is certain, and wrong for more than half of these flights. The
-# service is up, and no log has a line. **If a feature is written twice, one of the two is wrong, and you do not know which.**
+# Pressure lies near 1000, so 0 is far from all that the model has seen: it is certain, and wrong for more than half of these flights. No
+# log has a line. **If a feature is written twice, one of the two is wrong, and you do not know which.**
 #
 # ## A feature with a memory
 #
@@ -446,7 +444,7 @@ def in_both(rate):
 in_both(rolling_rate).round(4)
 
 # %% [markdown]
-# One function, and still two values: in training it has seen the day that it helps to predict. Such a thing should not be found by eye.
+# One function, and still two values: in training it has seen the day that it helps to predict.
 #
 # ## A test that can turn red
 #
@@ -603,8 +601,8 @@ other = other_world(scratch / "future", case, clock.today(), asked_at, midnight)
 print(equal_rows(at_15(other), at_15(known)), "of", len(at_15(known)), "rows stay as they were")
 
 # %% [markdown] tags=["task"]
-# Now let the weather go otherwise from 14:00 on, an hour earlier; and then, with the weather as before, the outcomes a *day* earlier. **How many
-# of the 68 rows stay, each time?** A list of two numbers, such as `[34, 34]`.
+# Now let the weather go otherwise an hour earlier, from 14:00 on; then, with the weather as before, the outcomes a *day* earlier. **How many of
+# the 68 rows stay, each time?** A list of two numbers, such as `[34, 34]`.
 
 # %% id="02-guess7"
 # BEGIN SOLUTION
@@ -625,9 +623,8 @@ came("02-guess7", stay)
 # The features use everything up to the last minute that they may, and nothing after it. (One small leak is not spoilt here: see *In practice*.)
 #
 # > **What a feature store would do here.** A product such as **Feast** keeps the rates with their times. For training it joins to each request
-# > the newest value that was known then; for serving, `materialize` copies the newest values to a fast store. You still write the rates
-# > yourself, and the test. 3 airports and 16 airlines fit into one small file per day; with a thousand features of twenty teams you will want the
-# > product.
+# > the newest value that was known then; for serving, it copies the newest values to a fast store. The rates you still write yourself, and the
+# > test. 3 airports and 16 airlines fit into one small file per day; twenty teams will want the product.
 #
 # ## At work tomorrow
 #
@@ -663,8 +660,8 @@ print(f"{len(by_airline)} airlines, fewest flights {week['count'].min()}, larges
 # %% [markdown]
 # ## What you did
 #
-# You gave rows a name, saw a changed month refused, and brought a model back by 16 digits. You wrote a test that turned red, and a
-# feature that turned it green. What was an experiment is cleared away.
+# You gave rows a name, and brought a model back by 16 digits. You wrote a test that turned red, and a feature that turned it green. What
+# was an experiment is cleared away.
 
 # %%
 shutil.rmtree(scratch)
@@ -687,11 +684,11 @@ checklist("02")
 # %% [markdown]
 # ## In practice
 #
-# - **A door checks form and completeness, not sense.** A month in kilometres, well formed and signed, would land. Lesson 07 watches the values.
+# - **A door checks form and completeness, not sense.** A month in kilometres would land. Lesson 07 watches the values.
 # - A corrected month is welcome, on purpose: take out the old file and its line, land it, and take another snapshot. The old one stays.
 # - A digest names bytes. Another version of the library that writes the file may write the same rows in other bytes.
-# - "Complete" days leak a little: a flight that lands after 03:00 counts for its day of departure. Your detector found that in
-#   lesson 01. Feature version 2 ends its window a day earlier, and waits for its turn.
+# - "Complete" days leak a little: a flight that lands in the small hours counts for its day of departure. Your detector found that in
+#   lesson 01. Feature version 2 ends its window a day earlier.
 #
 # **Next:** somebody has to land the month and publish the state, also when upstream is late. [Lesson 03](03_orchestrate_the_pipeline.ipynb)
 # gives it to a flow.
