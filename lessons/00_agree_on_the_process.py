@@ -5,7 +5,7 @@
 # predictions, and nobody has made a mistake.
 #
 # *What you'll do*: reproduce that disagreement on real flights, count what each mistake costs, and write your team's first decisions into
-# a file that code reads.
+# a file.
 #
 # *What you need*: 25 minutes, half a GB of memory. New words are in the [glossary](glossary.ipynb).
 #
@@ -189,12 +189,11 @@ pd.Series({name: cost_per_100(called) for name, called in plans.items()}).round(
 # of a standby changes, the plain model only needs another threshold.
 #
 # **A yardstick is a decision about what you pay for.** Accuracy pays for a yes or no at 0.5, AUC for the order, log loss for an honest
-# probability. No data set tells you which one to want. The users must, before a model is there.
+# probability. No data set says which to want. The users must, before a model is there.
 #
 # ## Write it down: `process.toml`
 #
-# This team pays for an honest probability. Its decisions stand in one file, [`process.toml`](../process.toml), each number with its reason.
-# Here is the beginning.
+# This team pays for an honest probability. [`process.toml`](../process.toml) holds its decisions, each number with its reason. It begins so:
 
 # %%
 from firstflight import process
@@ -391,8 +390,8 @@ print(f"offer a rebooking from {costs['offer'] / costs['missed connection']:.3f}
 # %% [markdown]
 # ## What you did
 #
-# You got three answers from one set of predictions, and wrote two decisions that code reads. The ledger gets its first row: what a tool
-# prevented, and what it costs here (*glue lines* are our own code).
+# You got three answers from one set of predictions, and wrote two decisions that code reads. The ledger notes what a tool prevented, and what
+# it costs here (*glue lines* are our own code).
 
 # %% tags=["nbval-ignore-output"]
 # Measured: sizes and seconds differ between machines.
@@ -410,7 +409,6 @@ checklist("00")
 #
 # - These numbers were chosen on this data. Yours will differ; keep the reasons.
 # - Precision, recall and AUC remain good *views* of a model. They do not decide here.
-# - A file does not make people agree. It shows early that they do not.
 # - March was easy: 0.236 late, as in the two months before. April will not be so kind.
 #
 # **Next:** [lesson 01](01_start_from_a_notebook_model.ipynb): a notebook scores well, for three wrong reasons.

@@ -268,7 +268,7 @@ for name, (train, test) in {"at random": at_random, "by time": by_time}.items():
 
 # %% [markdown]
 # Flights of one hour share their weather and their queue. With random rows nearly every test flight has neighbours in training, and a
-# model with enough leaves looks up how *they* fared. In April it will have none.
+# model with enough leaves looks up how *they* fared.
 #
 # **Split by time, as the model will be used.** But one fortnight is one draw: walk the cut through the weeks.
 
@@ -524,9 +524,9 @@ checklist("01")
 # ## In practice
 #
 # - *Restart and run all* before you believe a number. It finds hidden names, not leaks.
-# - A time split costs you the newest days. Later you may fit once more on everything, with the score of the split.
+# - A time split costs you the newest days. Later you may fit on everything, with the score of the split.
 # - `TimeSeriesSplit` counts rows, so its cuts may fall inside a day.
-# - Preparation can leak too: medians and encodings belong inside the pipeline, fitted on training rows.
+# - Preparation can leak too: fit medians and encodings inside the pipeline.
 #
 # **Next:** [lesson 02](02_version_the_data_and_the_features.ipynb): the rows get a name, and the features one home.
 

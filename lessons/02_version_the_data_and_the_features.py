@@ -4,8 +4,8 @@
 # **The failure, twice.** Lesson 01's notebook runs again a month later, on "the same" table, and gives another model. Then a service computes
 # the features a second time, and gets other values for the same flight. Neither raises an error.
 #
-# *What you'll do*: in part one, give the rows a name made of their content, and bring an old model back by that name. In part two, write
-# a feature once, so that training and serving agree, and a test that proves it.
+# *What you'll do*: first give the rows a name made of their content, and bring an old model back by that name. Then write a feature once
+# for training and serving, and a test that proves it.
 #
 # *What you need*: two times 30 minutes, half a GB of memory, lessons 00 and 01.
 
@@ -624,7 +624,7 @@ came("02-guess7", stay)
 #
 # > **What a feature store would do here.** A product such as **Feast** keeps the rates with their times. For training it joins to each request
 # > the newest value that was known then; for serving, it copies the newest values to a fast store. The rates you still write yourself, and the
-# > test. 3 airports and 16 airlines fit into one small file per day; twenty teams will want the product.
+# > test. Our rates fit into one small file per day; twenty teams will want the product.
 #
 # ## At work tomorrow
 #
@@ -686,12 +686,11 @@ checklist("02")
 #
 # - **A door checks form and completeness, not sense.** A month in kilometres would land. Lesson 07 watches the values.
 # - A corrected month is welcome, on purpose: take out the old file and its line, land it, and take another snapshot. The old one stays.
-# - A digest names bytes. Another version of the library that writes the file may write the same rows in other bytes.
+# - A digest names bytes. Another version of the library may write the same rows in other bytes.
 # - "Complete" days leak a little: a flight that lands in the small hours counts for its day of departure. Your detector found that in
 #   lesson 01. Feature version 2 ends its window a day earlier.
 #
-# **Next:** somebody has to land the month and publish the state, also when upstream is late. [Lesson 03](03_orchestrate_the_pipeline.ipynb)
-# gives it to a flow.
+# **Next:** [lesson 03](03_orchestrate_the_pipeline.ipynb) lands the month and publishes the state, also when upstream is late.
 
 # %%
 from classroom import end, leaves
