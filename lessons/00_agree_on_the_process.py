@@ -344,7 +344,7 @@ print("days of a verdict:   ", team.usecase("flights").gate.min_days)
 
 # %% [markdown] tags=["task"]
 # Ask the first question of every night: where is the model right now? Type `firstflight status` behind the exclamation mark, which hands it to
-# the shell; or type it in a terminal of JupyterLab, and run this cell empty.
+# the shell. A terminal of JupyterLab answers too, but the check sees only this cell.
 
 # %% id="00-type1"
 # BEGIN SOLUTION
