@@ -1,15 +1,15 @@
 # %% [markdown]
 # # 00 · Agree on the process
 #
-# **The failure.** A model is ready. Three people are asked whether it is good enough to ship, and give three answers. All three
-# have looked at the same predictions, and none of them has made a mistake.
+# **The failure.** Three people are asked whether a model is good enough to ship, and give three answers. All have looked at the same
+# predictions, and nobody has made a mistake.
 #
-# *What you'll do*: reproduce that disagreement on real flights, count what each mistake costs, and put your team's first decisions into a
-# file that code reads: `process.toml`.
+# *What you'll do*: reproduce that disagreement on real flights, count what each mistake costs, and write your team's first decisions into
+# a file.
 #
-# *What you need*: 25 minutes, half a GB of memory, and nothing from before: this is the first lesson. Words that are new have their place in the [glossary](glossary.ipynb).
+# *What you need*: 25 minutes, half a GB of memory. New words are in the [glossary](glossary.ipynb).
 #
-# Blue boxes are yours: a task, a cell to write in, and a check that helps. You can run the check as often as you like.
+# Blue boxes are yours: a task, a cell to write in, a check to run as often as you like.
 
 # %%
 from classroom import begin, show_map
@@ -21,7 +21,7 @@ show_map("00")
 # ## Three people, one model
 #
 # Today is 1 April 2013. The question for the model: *two hours before departure, will this flight arrive 15 minutes late or more?* It
-# learns from January and February; March has just come in, with what really happened.
+# learns from January and February, and is asked about March.
 
 # %%
 import pandas as pd
@@ -67,8 +67,8 @@ def predict(class_weight=None):
 plain = predict()
 
 # %% [markdown] tags=["task"]
-# Each of three people scores these predictions with the yardstick of their own trade. The operations lead counts the late flights that
-# the model finds: those with a prediction of 0.5 or more. **Which share of them, from 0 to 1, do you expect?** Put it in place of the dots.
+# Each of the three has a yardstick, a number to judge by. The operations lead counts the late flights that the model finds, those with a
+# prediction of 0.5 or more. **Which share of all late flights, from 0 to 1, do you expect?** Put it in place of the dots.
 
 # %% id="00-guess1"
 from classroom import guess
@@ -92,14 +92,14 @@ came("00-guess1", recall_score(late, plain >= 0.5))
 
 # %% [markdown]
 # - **The product owner: ship it.** Three answers in four are right.
-# - **The data scientist: not yet.** An AUC of 0.639 ranks better than a coin, but more features are on the way.
-# - **The operations lead: never.** It finds one late flight in a hundred; nobody can plan a crew with that.
+# - **The data scientist: not yet.** An AUC of 0.639 is better than a coin, and more features are on the way.
+# - **The operations lead: never.** It finds one late flight in a hundred.
 #
 # All three are right about what they measured. So somebody "mends" the model: `class_weight="balanced"` makes late flights count as
 # much as punctual ones.
 
 # %% [markdown] tags=["task"]
-# **Which of the four numbers will not change at all?** `"accuracy"`, `"AUC"`, `"late flights found"` or `"log loss"`.
+# **Which of these four numbers will not change at all?** `"accuracy"`, `"AUC"`, `"late flights found"` or `"log loss"`.
 
 # %% id="00-guess2"
 # BEGIN SOLUTION
@@ -131,10 +131,11 @@ change = (scores.loc["balanced"] - scores.loc["plain"]).abs()
 came("00-guess2", change.idxmin())
 
 # %% [markdown]
-# The new model finds 0.606 of the late flights, and the operations lead is content. Its accuracy drops to 0.603, so now the product owner
-# says no; saying "on time" to everyone gets 0.764. The AUC is 0.639 both times: it sees only the order, and the order is the same.
+# The balanced model finds 0.606 of the late flights: the operations lead is content. Its accuracy drops below the 0.764 of saying "on time" to
+# everyone: now the product owner says no. The AUC sees only the order, and stays.
 #
-# Log loss sees what changed. The plain model, 0.524, beats the constant 0.546. The balanced one, 0.664, is far worse than the constant.
+# [Log loss](glossary.ipynb#log-loss) judges the probability itself; lower is better. The plain model has 0.524, the constant 0.546, the
+# balanced one 0.664.
 
 # %%
 from classroom import figures
@@ -143,12 +144,12 @@ figures.calibration_of_two_models(late, {"plain": plain, "balanced": balanced})
 print(f"balanced says {balanced.mean():.3f} on average, {late.mean():.3f} were late")
 
 # %% [markdown]
-# If a gate agent reads "49% late" and half as many are, the number is of no use for a plan.
+# A gate agent who reads "49% late" where half as many are late cannot plan with it.
 #
 # ## What does a mistake cost?
 #
-# But the operations lead still has crews to plan. So ask what they pay. A crew on standby costs 1 (thousand dollars). A late flight without one
-# costs 5. For a flight with the honest probability *p* of being late, going without costs 5 *p* on average, and a standby costs 1.
+# A crew on standby costs 1 (thousand dollars). A late flight without one costs 5. For a flight with the honest probability *p* of being late,
+# going without costs 5 *p* on average, and a standby costs 1.
 
 # %% [markdown] tags=["task"]
 # From which probability on is a standby the cheaper choice? Compute `threshold` from the two costs.
@@ -166,7 +167,7 @@ from classroom import check
 check("00-ex1")
 
 # %% [markdown]
-# Now let each policy plan the crews of March, and add up what it would have cost.
+# Now let each policy plan the crews of March, and add up what it would have cost, for 100 flights.
 
 
 # %%
@@ -184,16 +185,15 @@ plans = {
 pd.Series({name: cost_per_100(called) for name, called in plans.items()}).round(1).to_frame("cost")
 
 # %% [markdown]
-# The cheapest plan asks the *plain* model and cuts where the costs say. The balanced one had built in a cost that nobody had named, and lost
-# the probability on the way. When the price of a standby changes, the honest model only needs another threshold.
+# The cheapest plan asks the *plain* model and cuts where the costs say. The balanced one has a cost built in that nobody named. When the price
+# of a standby changes, the plain model only needs another threshold.
 #
 # **A yardstick is a decision about what you pay for.** Accuracy pays for a yes or no at 0.5, AUC for the order, log loss for an honest
-# probability. No data set tells you which one to want. The users do, and they must say so before a model is on the table.
+# probability. No data set says which to want. The users must, before a model is there.
 #
 # ## Write it down: `process.toml`
 #
-# This team answers with a probability, so it pays for an honest one. Its decisions stand in one file, and every number has its reason beside
-# it. Here is its beginning.
+# This team pays for an honest probability. [`process.toml`](../process.toml) holds its decisions, each number with its reason. It begins so:
 
 # %%
 from firstflight import process
@@ -202,7 +202,7 @@ text = process.DEFAULT.read_text()
 print(text[: text.index("[state]")].rstrip())
 
 # %% [markdown]
-# The committed file is where everybody starts. From now on your team has its own copy in the workspace, and all code reads that one.
+# Everybody starts from the committed file. From now on your team has a copy in the workspace, and all code reads that one.
 
 # %%
 import shutil
@@ -212,8 +212,8 @@ team = process.load()
 print("read from the team's copy:", team.source == ws.process_file)
 
 # %% [markdown]
-# TOML is a format for people, and Python reads it without any package. Reading is not checking, though: `tomllib` takes a limit that is
-# a text, and the first gate that compares it with a number finds out, at night.
+# Python reads TOML without any package. Reading is not checking, though: `tomllib` takes a text where a number belongs, and the first gate
+# finds out, at night.
 
 # %%
 import tomllib
@@ -223,7 +223,7 @@ tomllib.loads(wrong)["usecases"]["flights"]["gate"]["calibration_max"]
 
 # %% [markdown]
 # So `firstflight.process` reads the file into pydantic models: each key has a type and a range, and an unknown key is an error. `draft`
-# checks a changed text and returns what it makes of it, or the sentence that refuses it.
+# returns what it makes of a changed text, or the sentence that refuses it.
 
 # %%
 from firstflight.errors import ProcessError
@@ -266,16 +266,14 @@ for slip, sentence in said.items():
     print(f"{slip}: {sentence}\n")
 
 # %% [markdown]
-# The unchanged file is accepted, each slip is refused with one sentence: the key, what was found, what is allowed. Nothing falls back to a
-# default.
+# Each slip is refused with one sentence: the key, what was found, what is allowed. Nothing falls back to a default.
 #
 # ## Let the file decide
 #
-# A model's *bias* is its mean prediction minus the share that was late. The gate of lesson 05 will ask how large it may be, and reads the
-# answer from the file: `calibration_max`.
+# A model's *bias* is its mean prediction minus the share that was late. `calibration_max` says how large it may be.
 
 # %% [markdown] tags=["task"]
-# Write `calibrated`: true if the bias is at most `calibration_max` of the rules, in either direction.
+# Write `calibrated`: true if the bias, in either direction, is at most `gate_rules.calibration_max`.
 
 
 # %% id="00-ex2"
@@ -300,16 +298,16 @@ for name, gate in (("the team's rules", strict), ("a loose draft", loose)):
     print(f"{name}, digest {process.digest(gate)}: {found}")
 
 # %% [markdown]
-# The models did not change; the rule did, and with it the answer. So the rule comes first, and each verdict of a gate will
-# carry the *digest* of the rules that made it: a short name computed from their content, which is another one as soon as a letter changes.
+# Only the rule changed, and with it the answer. So the rule comes first, and each verdict of a gate carries the *digest* of its rules: a
+# short name computed from their content.
 #
 # ## Your first decisions
 #
-# The next two are yours, and they go into your team's file. Later lessons read them there.
+# The next two go into your team's file. Later lessons read them there.
 
 # %% [markdown] tags=["task"]
-# One night a rollback's checks will fail, and somebody will want to switch all the same: to *force* it. Who may? Give `may_force` a list of
-# roles from `[owners]`. The committed file says the model's owner alone; whoever is on call would not have to wake anybody.
+# A rollback brings the previous model back. One night its checks will fail, and somebody will want to *force* it: to switch all the same. Who
+# may? Give `may_force` a list of roles from `[owners]`. The committed file says the model's owner alone, who must then be woken.
 
 # %% id="00-decide1"
 # BEGIN SOLUTION
@@ -321,8 +319,8 @@ may_force = ["model_owner", "on_call"]
 check("00-decide1")
 
 # %% [markdown] tags=["task"]
-# How many days of 14 must a verdict at least rest on, before the gate may say anything? Give `min_days` a whole number: few days are soon there, and say little.
-# The committed file has 10.
+# A verdict of the gate is about 14 days. How many of them must it have at least? Give `min_days` a whole number: few days are soon there, and
+# say little. The committed file has 10.
 
 # %% id="00-decide2"
 # BEGIN SOLUTION
@@ -341,12 +339,12 @@ print("days of a verdict:   ", team.usecase("flights").gate.min_days)
 # %% [markdown]
 # ## What the file cannot say
 #
-# Numbers and roles are half of a process. Who calls whom, in which order, stands in [`RUNBOOK.md`](../RUNBOOK.md), beside it. It repeats no
-# threshold, and its lines are commands that anybody can type.
+# Who calls whom, in which order, stands in [`RUNBOOK.md`](../RUNBOOK.md). It repeats no threshold, and its lines are commands that anybody can
+# type.
 
 # %% [markdown] tags=["task"]
-# Ask the first question of every night: where is the model right now? Type the command `firstflight status` behind the exclamation mark,
-# which hands a line to the shell; or type it in a terminal of JupyterLab, and run this cell empty.
+# Ask the first question of every night: where is the model right now? Type `firstflight status` behind the exclamation mark, which hands it to
+# the shell. A terminal of JupyterLab answers too, but the check sees only this cell.
 
 # %% id="00-type1"
 # BEGIN SOLUTION
@@ -358,7 +356,7 @@ print("days of a verdict:   ", team.usecase("flights").gate.min_days)
 check("00-type1")
 
 # %% [markdown]
-# Nothing is there yet, and it says so. In lesson 06 the same command will have an answer.
+# Nothing is there yet. In lesson 06 the same command will have an answer.
 #
 # ## At work tomorrow
 #
@@ -378,8 +376,8 @@ ours = tomllib.loads("[gate]\ncalibration_max = 0.1\nmin_days = 10")
 Gate.model_validate(ours["gate"])
 
 # %% [markdown] tags=["task"]
-# Your own team's model has a user too. Write down what each of its two mistakes costs whom, and the threshold that follows; or, if your
-# users need the probability itself, who reads it and what for. There is no check. `solutions/` has one worked answer.
+# Your own team's model has a user too. Write down what each of its two mistakes costs whom, and the threshold that follows. Or, if they
+# need the probability: who reads it, and what for? There is no check; `solutions/` has one answer.
 
 # %% id="00-further"
 # BEGIN SOLUTION
@@ -392,8 +390,8 @@ print(f"offer a rebooking from {costs['offer'] / costs['missed connection']:.3f}
 # %% [markdown]
 # ## What you did
 #
-# You got three answers from one set of predictions, saw which yardstick pays for what, and wrote two decisions that code reads.
-# The ledger gets its first row: what a tool prevented, and what it costs here.
+# You got three answers from one set of predictions, and wrote two decisions that code reads. The ledger notes what a tool prevented, and what
+# it costs here (*glue lines* are our own code).
 
 # %% tags=["nbval-ignore-output"]
 # Measured: sizes and seconds differ between machines.
@@ -409,12 +407,11 @@ checklist("00")
 # %% [markdown]
 # ## In practice
 #
-# - The numbers in this file were chosen on this data, and the reasons say how. Yours will differ; keep the reasons.
-# - Precision, recall and AUC remain good *views* of a model. They just do not decide here.
-# - A file does not make people agree. It shows, before the model is there, that they have not.
-# - March was an easy month to predict the mean of: 0.236 late, as in the two months before. April will not be so kind.
+# - These numbers were chosen on this data. Yours will differ; keep the reasons.
+# - Precision, recall and AUC remain good *views* of a model. They do not decide here.
+# - March was easy: 0.236 late, as in the two months before. April will not be so kind.
 #
-# **Next:** [lesson 01](01_start_from_a_notebook_model.ipynb), the model itself. A notebook scores well for three wrong reasons.
+# **Next:** [lesson 01](01_start_from_a_notebook_model.ipynb): a notebook scores well, for three wrong reasons.
 
 # %%
 from classroom import end

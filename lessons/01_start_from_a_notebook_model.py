@@ -1,11 +1,10 @@
 # %% [markdown]
 # # 01 · Start from a notebook model
 #
-# **The failure.** A notebook is passed round with an AUC of 0.76 in its last cell. Run its cells in another order and the score changes.
-# Split the rows another way and it falls. Part of it is knowledge of the future. And nobody can say which data made the model.
+# **The failure.** A notebook is passed round with an AUC of 0.76. Run its cells in another order and the score changes. Split the rows
+# another way and it falls. Part of it is knowledge of the future. And nobody can say which data made the model.
 #
-# *What you'll do*: make each of these happen on real flights, write the few lines that prevent them, and end with one score that you can
-# defend.
+# *What you'll do*: make each of these happen, write the few lines that prevent it, and end with one score that you can defend.
 #
 # *What you need*: 30 minutes, half a GB of memory, lesson 00.
 
@@ -18,7 +17,7 @@ show_map("01")
 # %% [markdown]
 # ## The table
 #
-# Today is 1 April 2013. The flights and the weather of January to March are on disk, and a notebook reads them with pandas.
+# Today is 1 April 2013. The flights and the weather of January to March are on disk.
 
 # %%
 import pandas as pd
@@ -38,7 +37,7 @@ def read(name):
 flights, weather = read("flights"), read("weather")
 
 # %% [markdown]
-# The timetable gives a day, a weekday, an hour, and how many flights are scheduled at the airport in that hour. The
+# The timetable gives a day, a weekday, an hour, and `n_hour`, the flights scheduled at the airport in that hour. The
 # [label](glossary.ipynb#label) is what came: 15 minutes late or more.
 
 # %%
@@ -51,8 +50,7 @@ flown = flights.dropna(subset="arr_delay")  # cancelled and diverted flights hav
 flown = flown.assign(late=(flown["arr_delay"] >= 15).astype(int))
 
 # %% [markdown]
-# The question is asked two hours before departure. So each flight gets the weather of three hours before: the newest row that is complete
-# by then.
+# The question is asked two hours before departure. The newest weather row that is complete by then is the one of three hours before.
 
 # %%
 WEATHER = ["temp", "humid", "wind_speed", "precip", "visib", "pressure"]
@@ -68,7 +66,7 @@ table = with_weather(hours_before=3)
 print(f"{len(table)} flights, {table['date'].nunique()} days, {table['late'].mean():.3f} late")
 
 # %% [markdown]
-# The model for now is a logistic regression on the timetable and the weather.
+# The model for now: a logistic regression on timetable and weather.
 
 # %%
 from sklearn.compose import make_column_transformer
@@ -101,8 +99,8 @@ def score(model, train, test):
 # %% [markdown]
 # ## First wrong reason: the order of the cells
 #
-# A kernel is one set of names, and each cell changes it. Here are the cells of a small notebook as texts, so that we can run them as
-# people do: from the top, one of them twice, one too early.
+# A kernel is one set of names, and each cell changes it. Here are a small notebook's cells as texts. We run them as people do: from the top,
+# one of them twice, one too early.
 
 # %%
 cells = {
@@ -150,16 +148,15 @@ from classroom import came
 came("01-guess1", found["log loss"].nunique())
 
 # %% [markdown]
-# The rows to learn from are drawn anew at each run. *Clean* uses an outcome, the delay at departure: run twice, it throws away twice as
-# many late flights, and the log loss falls because the hard rows are gone. Run after the split, it does nothing at all.
+# Each run draws other rows. *Clean* uses an outcome, the delay at departure. Run twice, it throws away twice as many late flights, and the log
+# loss falls, because the hard rows are gone. Run after the split, it does nothing at all.
 #
-# No run raised an error, and the saved notebook looks the same each time. **A score without its order, its seed and its rows is a
-# rumour.**
+# No run raised an error. **A score without its order, its seed and its rows is a rumour.**
 #
 # ## Two runs that agree
 #
-# *Clean* is out: it knows the outcome. The draw needs a seed. And a seed fixes *positions*, not flights: if tomorrow the files are read in
-# another order, the same seed draws other flights. Four columns together name a flight.
+# *Clean* is out: it knows the outcome. The draw needs a seed. But a seed fixes *positions*, not flights: read the files in another order, and
+# it draws other flights. Four columns together name a flight.
 
 # %%
 from classroom import check
@@ -190,7 +187,7 @@ for rows in (table, table, shuffled):
     print({name: round(value, 3) for name, value in again.items()})
 
 # %% [markdown]
-# Three runs, one score. It can be repeated. That does not make it right.
+# Three runs, one score. That does not make it right.
 #
 # ## Second wrong reason: the split
 #
@@ -216,11 +213,12 @@ models = {"plain": plain_model, "big": big_model}
 pd.DataFrame({name: score(model(), *at_random) for name, model in models.items()}).T.round(3)
 
 # %% [markdown]
-# On a random quarter of the rows the big model wins by far: this is the AUC of the notebook that was passed round. But in service a model
-# learns from the past and is asked about the days that follow.
+# On a random quarter of the rows the big model wins by far: this is the notebook's 0.76. But in service a model learns from the past and is
+# asked about the days that follow.
 
 # %% [markdown] tags=["task"]
-# Write `split_at`: `train` has all rows of the days before `cut`, and `test` those of the `days` days that begin with `cut`. It returns both.
+# Write `split_at`: it returns `train`, all rows of the days before `cut`, and `test`, those of the `days` days that begin with `cut`. The
+# day of a row is its `date`.
 
 
 # %% id="01-ex2"
@@ -259,8 +257,8 @@ came("01-guess2", round(big_later["AUC"], 3))
 pd.DataFrame({"plain": plain_later, "big": big_later}).T.round(3)
 
 # %% [markdown]
-# Level in AUC, and worse in log loss. Then what does the random split give away? Count the test flights that leave in an hour, from an
-# airport, of which the model has seen other flights.
+# Level in AUC, and worse in log loss. What does the random split give away? Count the test flights for which the model has seen others of
+# the same airport and hour.
 
 # %%
 for name, (train, test) in {"at random": at_random, "by time": by_time}.items():
@@ -270,13 +268,13 @@ for name, (train, test) in {"at random": at_random, "by time": by_time}.items():
 
 # %% [markdown]
 # Flights of one hour share their weather and their queue. With random rows nearly every test flight has neighbours in training, and a
-# model with enough leaves looks up how *they* fared. In April it will have no such neighbours.
+# model with enough leaves looks up how *they* fared.
 #
-# **Split by time, as the model will be used.** And one fortnight is one draw: walk the cut through the weeks.
+# **Split by time, as the model will be used.** But one fortnight is one draw: walk the cut through the weeks.
 
 # %% [markdown] tags=["task"]
-# Eight Mondays, 4 February to 25 March: each time both models learn from all days before, and are asked about the seven that follow. **In
-# how many of the eight weeks does the big model have the lower log loss?**
+# Eight Mondays, 4 February to 25 March: both models learn from all days before, and are asked about the seven that follow. **In how many of
+# the eight weeks does the big model have the lower log loss?**
 
 # %% id="01-guess3"
 # BEGIN SOLUTION
@@ -307,8 +305,8 @@ print(f"from week to week the plain model moves by {walked['plain'].diff().abs()
 print(f"the two models are {(walked['plain'] - walked['big']).abs().mean():.3f} apart")
 
 # %% [markdown]
-# The big model wins two weeks of eight. And the weeks lie further apart than the models: 0.073 from one to the next, against 0.014. So
-# which cut you show decides what you claim. Show all of them.
+# The big model wins two weeks of eight, and the weeks lie further apart than the models: 0.073 against 0.014. So the cut that you show decides
+# what you claim. Show all of them.
 #
 # ## Third wrong reason: columns from the future
 #
@@ -334,17 +332,15 @@ ideas["  the same model, in service"] = {
 pd.DataFrame(ideas).T.round(3)
 
 # %% [markdown]
-# The delay at departure gives 0.924. That is too good to be true, and a rule can catch it: `suspicious_auc` in `process.toml` is there for
-# that.
+# The delay at departure gives an AUC of 0.924, too good to be true. A rule can catch that: `suspicious_auc` in `process.toml`.
 #
-# The weather raises no suspicion: 0.478 instead of 0.485. But two hours before departure that row does not exist. In service the same
-# model gets the older weather and scores 0.482: a promise that nobody will see kept. **Only one question finds such a column: when is
-# it known?**
+# The weather raises no suspicion: a log loss of 0.478 instead of 0.485. But two hours before departure that row does not exist. In service the
+# same model gets the older weather and scores 0.482: a promise not kept. **Only one question finds such a column: when is it known?**
 #
 # ## Ask each column when it is known
 #
-# Here are nine candidates. For each flight and each of them, `known_at` holds the moment at which the value is known; `asked_at`
-# is the moment of the question. To have one rule for a whole hour, that is two hours before the hour begins.
+# Here are nine candidates. For each flight, `known_at` holds when their values are known, and `asked_at` when the question is asked: two
+# hours before the scheduled hour begins.
 
 # %%
 from classroom.column_times import column_times
@@ -356,8 +352,8 @@ print("asked at: ", asked_at.iloc[one_flight])
 known_at.iloc[one_flight].to_frame("known at")
 
 # %% [markdown]
-# `temp_3h_before` and `temp_same_hour` are from a weather row, which holds what was seen up to minute 51 of its hour. `late_yesterday` is the
-# share of yesterday's flights from this airport that were late: known when the last of them has landed.
+# The timetable is taken as known 30 days before. A weather row holds what was seen up to minute 51 of its hour. `late_yesterday` is the share of
+# yesterday's flights from this airport that were late: known when the last of them has landed.
 
 # %% [markdown] tags=["task"]
 # **For how many of the nine columns is there at least one flight that was asked too early?**
@@ -369,8 +365,8 @@ guess("01-guess4", "columns of nine that are known too late", 3)
 # STUB: guess("01-guess4", "columns of nine that are known too late", ...)
 
 # %% [markdown] tags=["task"]
-# Write the detector. `leaks` returns the names of the columns whose value is known after the question for at least one flight.
-# `known_at` has a column for each candidate; `asked_at` is one column with the same rows.
+# Write the detector: `leaks` returns the names of the columns of `known_at` whose value is known after the question for at least one
+# flight. `asked_at` is one column with the same rows.
 
 
 # %% id="01-ex3"
@@ -393,12 +389,12 @@ came("01-guess4", len(found))
 how_late(known_at[found], asked_at).round(3)
 
 # %% [markdown]
-# Three are too late for every flight. The fourth looks harmless, and for most flights it is. It is too late for 0.024 of them: most are
-# asked about before dawn, while a flight of yesterday is still in the air. No score will show that; the clock does. Keep it in mind.
+# Three are too late for every flight. The fourth looks harmless, and is too late for 0.024 of them: most are asked about before dawn, while
+# a flight of yesterday is still in the air. No score shows that; the clock does.
 #
 # ## Nobody can say which data made it
 #
-# Two plain models, one fitted on the days before 18 March, one on random rows. Suppose that you find both on a disk. *Which is which?*
+# Two plain models, one fitted on the days before 18 March, one on random rows. You find both on a disk. *Which is which?*
 
 # %%
 one = plain_model().fit(by_time[0], by_time[0]["late"])
@@ -409,12 +405,12 @@ apart = abs(one.predict_proba(test) - other.predict_proba(test)).max()
 print(f"they differ by up to {apart:.3f} on one flight")
 
 # %% [markdown]
-# A fitted model holds coefficients. It holds no day, no number of rows and no file. This one stays open until lesson 02.
+# A fitted model holds coefficients: no day, no number of rows, no file. This stays open until lesson 02.
 #
 # ## Better than what?
 #
-# Now the honest score: days in order, nothing from the future, no random step. But a [log loss](glossary.ipynb#log-loss) means nothing
-# alone. Compare it with a "model" that says one number to everybody: the share late that was known when the test began.
+# Now the honest score. But a [log loss](glossary.ipynb#log-loss) means nothing alone. Compare it with a "model" that says one number to
+# everybody: the share late that was known when the test began.
 
 # %% [markdown] tags=["task"]
 # Write `constant_loss`: the log loss on `test` of always saying that share. Both tables have a column `late`.
@@ -438,7 +434,7 @@ print(f"a constant:   {constant_loss(*by_time):.3f}")
 print(f"the baseline: {plain_later['log loss']:.3f}")
 
 # %% [markdown]
-# The baseline beats the constant, on this fortnight. Walk the constant through the eight weeks, too:
+# The baseline beats the constant on this fortnight. Walk the constant through the eight weeks, too:
 
 # %%
 walked["constant"] = [constant_loss(*split_at(table, cut, days=7)) for cut in mondays]
@@ -447,8 +443,7 @@ print(f"the plain model is worse than a constant in {worse.sum()} of {len(walked
 walked[worse].round(3)
 
 # %% [markdown]
-# On 4 February it had five weeks to learn from, and is no better than the constant. A week later it does harm. Is it still too young? Look
-# at the wind of that week.
+# On 4 February it had five weeks to learn from, and is no better than the constant. A week later it does harm. Look at that week's wind.
 
 # %%
 learned, week = split_at(table, mondays[1], days=7)
@@ -459,8 +454,8 @@ print(f"said for them: {p[odd].mean():.3f} late; came: {week['late'][odd].mean()
 print(f"log loss of the week without them: {log_loss(week['late'][~odd], p[~odd]):.3f}")
 
 # %% [markdown]
-# One broken instrument, for one hour. The model was certain, and wrong, on 32 flights; without them the week is won. They are in the data as it came,
-# and lesson 06 will refuse such a request.
+# One instrument was broken for one hour. The model was certain about 32 flights, and wrong about three in four; without them the week is
+# won. Lesson 06 will refuse such a request.
 #
 # And is the probability honest? Back to the last two weeks of March, day by day.
 
@@ -475,9 +470,8 @@ print(f"off by more than 0.05 on {far.sum()} of {len(daily)} days")
 figures.daily_calibration(daily, constant=by_time[0]["late"].mean())
 
 # %% [markdown]
-# Over the fortnight the model says 0.215 and 0.222 come, well inside the team's `calibration_max` of 0.10. On 9 of 14 days it misses by
-# more than 0.05: an airport is late together, or punctual together. These 12836 flights are fourteen days of weather, and lesson 05 will
-# count days, not flights.
+# Over the fortnight the model says 0.215 and 0.222 come. But on 9 of 14 days it misses by more than 0.05: an airport is late together, or
+# punctual together. These 12836 flights are fourteen days of weather; lesson 05 will count days, not flights.
 #
 # ## At work tomorrow
 #
@@ -494,8 +488,8 @@ for model in (plain_model(), DummyClassifier(strategy="prior")):
     print(losses.round(3), type(model).__name__)
 
 # %% [markdown] tags=["task"]
-# The trees are not bad, only undisciplined. Choose `leaves` and `rate` of `big_model` such that it beats the plain one in more of the eight weeks.
-# Choosing on the same weeks that you report is a wrong reason too: which weeks would you keep back? There is no check.
+# The trees are not bad, only undisciplined. Choose `leaves` and `rate` of `big_model` so that it beats the plain one in more of the eight weeks.
+# Do not choose on the weeks that you report: which would you keep back? There is no check.
 
 # %% id="01-further"
 # BEGIN SOLUTION
@@ -513,7 +507,7 @@ print(f"wins of five to choose on: {wins[False]}, of three kept back: {wins[True
 # ## What you did
 #
 # You wrote a split that can be repeated, one that is honest, a detector of columns from the future, and the constant that a score is
-# measured by. The baseline has a fixed score now, against a fixed constant.
+# measured by.
 
 # %% tags=["nbval-ignore-output"]
 # Measured: sizes and seconds differ between machines.
@@ -529,12 +523,12 @@ checklist("01")
 # %% [markdown]
 # ## In practice
 #
-# - *Restart and run all* before you believe a number. It finds hidden names; it does not find a leak.
-# - A time split costs you the newest days for training. Later you may fit once more on everything, with the score of the split.
+# - *Restart and run all* before you believe a number. It finds hidden names, not leaks.
+# - A time split costs you the newest days. Later you may fit on everything, with the score of the split.
 # - `TimeSeriesSplit` counts rows, so its cuts may fall inside a day.
-# - A leak can also sit in preparation: medians, encodings and "outliers" belong inside the pipeline, fitted on training rows.
+# - Preparation can leak too: fit medians and encodings inside the pipeline.
 #
-# **Next:** [lesson 02](02_version_the_data_and_the_features.ipynb): which data made it? The rows get a name, and the features one home.
+# **Next:** [lesson 02](02_version_the_data_and_the_features.ipynb): the rows get a name, and the features one home.
 
 # %%
 from classroom import end, leaves

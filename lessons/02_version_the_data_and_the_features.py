@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 02 · Version the data and the features
 #
-# **The failure, twice.** The notebook of lesson 01 runs again a month later, on "the same" table, and gives another model. Then a service
-# is written, which computes the same features a second time, and gets other values for the same flight. Neither raises an error.
+# **The failure, twice.** Lesson 01's notebook runs again a month later, on "the same" table, and gives another model. Then a service computes
+# the features a second time, and gets other values for the same flight. Neither raises an error.
 #
-# *What you'll do*: in part one, give the rows a name that depends on nothing but their content, and bring an old model back by that name. In
-# part two, write a feature once, so that training and serving agree, and a test that proves it.
+# *What you'll do*: first give the rows a name made of their content, and bring an old model back by that name. Then write a feature once
+# for training and serving, and a test that proves it.
 #
 # *What you need*: two times 30 minutes, half a GB of memory, lessons 00 and 01.
 
@@ -20,7 +20,7 @@ show_map("02")
 #
 # ## The table moves
 #
-# Today is still 1 April 2013. What lesson 01's notebook did is here as two functions: `prepare` makes its table, `fit` its plain model.
+# Today is still 1 April 2013. Lesson 01's notebook is here as two functions: `prepare` makes its table, `fit` its plain model.
 
 # %%
 import pandas as pd
@@ -36,8 +36,8 @@ weather = pd.concat([pd.read_parquet(DATA / "weather" / f"{m}.parquet") for m in
 jan, feb, mar = (pd.read_parquet(DATA / "flights" / f"{m}.parquet") for m in months)
 
 # %% [markdown]
-# All that the notebook says about its data is the name of a folder. Here are four states of that folder: complete on 1 March, the same a month
-# later, and two deliveries of February that went wrong.
+# All that the notebook says about its data is the name of a folder. Here are four states of that folder: on 1 March, a month later, and
+# with two deliveries of February that went wrong.
 
 # %%
 half = feb[feb["time_hour"] < "2013-02-15T05:00Z"]  # the local days up to the 14th
@@ -49,8 +49,8 @@ folder = {
 }
 
 # %% [markdown] tags=["task"]
-# The notebook runs on each state, and each model is asked about the flights of 31 March. **By how much, at most, does the answer for one flight
-# move, from "on 1 March" to "February sent twice"?** An answer is a probability, from 0 to 1.
+# The notebook runs on each state, and each model is asked about the flights of 31 March. **By how much, at most, does the answer for one flight,
+# a probability, move from "on 1 March" to "February sent twice"?**
 
 # %% id="02-guess1"
 from classroom import check, guess
@@ -78,13 +78,12 @@ much = (moved > 0.02).mean()
 pd.DataFrame({"rows": rows, "moved by up to": moved.max(), "share moved > 0.02": much}).round(3)
 
 # %% [markdown]
-# Four models from one notebook and one folder name, and no error. If one of them is live in June and somebody asks what it learned from, the folder
-# has long moved on.
+# Four models from one folder name, and no error. If somebody asks in June what the live one learned from, the folder has long moved on.
 #
 # ## A name made of the content
 #
-# A [digest](glossary.ipynb#digest) is a short name for bytes: the same bytes have the same name, other bytes another one. Python has the usual
-# one, SHA-256, in `hashlib`.
+# A [digest](glossary.ipynb#digest) is a short name for bytes: the same bytes have the same name, other bytes another one. The usual one is
+# SHA-256.
 
 # %%
 content = (DATA / "flights" / "2013-02.parquet").read_bytes()
@@ -117,7 +116,7 @@ print("promised:", promised)
 print("found:   ", digest(content))
 
 # %% [markdown] tags=["task"]
-# Now spoil it, as little as can be. Write `one_byte_changed`: the same bytes, of the same length, but one of them is another one. Bytes cannot be
+# Now spoil it, as little as can be. Write `one_byte_changed`: the same bytes, as many of them, but one has another value. Bytes cannot be
 # changed; a `bytearray` can.
 
 
@@ -153,8 +152,8 @@ print("one byte changed:", changed)
 #
 # ## A door that keeps the promise
 #
-# `firstflight.drops.land` takes a month of all sources into the workspace, or nothing. It must know what a month of flights looks like. That
-# stands in a *use case*: one object with all that is special about this model, its sources, labels and features.
+# `firstflight.drops.land` takes a month into the workspace, or nothing. What a month looks like stands in a *use case*: one object with all
+# that is special about this model.
 
 # %%
 from firstflight import drops, usecase
@@ -166,7 +165,7 @@ print("sources: ", *(source.name for source in sources))
 print("features:", *case.features[1].columns)
 
 # %% [markdown]
-# To test a door one needs bad deliveries. `classroom.deliveries` plays an upstream that sends four of them.
+# A door is tested with bad deliveries. `classroom.deliveries` plays an upstream that sends four of them.
 
 # %%
 from classroom.deliveries import bad_deliveries
@@ -180,7 +179,7 @@ for name, delivery in bad_deliveries(scratch / "bad").items():
 print("landed so far:", sorted(drops.read_sums(ws.drops)))
 
 # %% [markdown]
-# Four refusals, one sentence each, and nothing has landed: a month comes whole or not at all. The good months pass the same door.
+# Four refusals, one sentence each, and nothing has landed. The good months pass the same door.
 
 # %%
 for month in ("2013-01", "2013-02"):
@@ -213,13 +212,13 @@ check("02-ex3")
 print(refusal)
 
 # %% [markdown]
-# Nothing is wrong with the correction. But a model may have learned from the month as it was, and a landed month that changes takes that model's
-# origin away. So it is a decision, made by a person, and not a second run of a script.
+# Nothing is wrong with the correction. But a model may have learned from the month as it was, and would lose its origin. So a person
+# decides, and not a second run of a script.
 #
 # ## The snapshot
 #
-# A model is made from days, not from files. `snapshot.take` writes requests, labels and feature state of a span of days into a folder, and
-# names that folder by what is in it: by the digest of its list of digests.
+# `snapshot.take` writes the requests, labels and feature state of a span of days into a folder, and names it by the digest of its files'
+# digests.
 
 # %%
 import datetime as dt
@@ -232,7 +231,7 @@ first = snapshot.take(case, known, *span, feature_version=1)
 print(first.digest, first.manifest["rows"])
 
 # %% [markdown] tags=["task"]
-# It will be taken twice more: of the same days again, and of the corrected February, landed in a folder of its own. **Three snapshots: how many
+# It will be taken twice more: of the same days again, and of the corrected February, landed elsewhere. **Three snapshots: how many
 # different names?**
 
 # %% id="02-guess3"
@@ -255,8 +254,8 @@ before, after = first.manifest["files"], third.manifest["files"]
 print("files that differ:", [name for name in before if before[name] != after[name]])
 
 # %% [markdown]
-# The same numbers of rows, and another name. The list says where: in the labels, and in the *state*, the trailing late rates. The one flight
-# counts for a week in the rates of its airport and its airline; part two comes to them.
+# As many rows, and another name. The labels differ, and the *state*, the late rates of part two: the one flight counts for a week in the rates
+# of its airport and its airline.
 #
 # And a snapshot that is altered afterwards is found out. Your one byte will do:
 
@@ -274,8 +273,8 @@ shutil.rmtree(labels.parent)  # it was only an experiment
 # %% [markdown]
 # ## Bring an old model back
 #
-# On 1 March the team trained on the first snapshot, and of the model only two things are left: a note of 16 digits, and what it
-# answered for the flights of 28 February.
+# Suppose that the team trained on the first snapshot on 1 March. Two things are left of that model: a note of 16 digits, and what it answered
+# for the flights of 28 February.
 
 # %%
 from classroom.notebook_model import answers as answers_of
@@ -286,8 +285,8 @@ answered_then = answers_of(learned_from(first, case), first, case)
 print(f"note: {noted}; {len(answered_then)} answers, mean {answered_then.mean():.6f}")
 
 # %% [markdown] tags=["task"]
-# Write `train_again`: it restores the snapshot of that name, fits `estimator` on its features and labels, and returns the fitted estimator.
-# `snapshot.load` finds it. Ask `help(snapshot.Snapshot.training_rows)` what that gives for a use case such as `case`.
+# Write `train_again`: it restores the snapshot of that name with `snapshot.load`, fits `estimator` on its features and labels, and returns the
+# fitted estimator. `help(snapshot.Snapshot.training_rows)` says what that gives for a use case such as `case`.
 
 
 # %% id="02-ex4"
@@ -308,25 +307,25 @@ answers_now = answers_of(train_again(noted, recipe), first, case)
 print("equal to the last digit:", (answers_now == answered_then).sum(), "of", len(answers_now))
 
 # %% [markdown]
-# The folder may move on. Sixteen digits bring the model back, to the last digit of its answers.
+# The folder may move on. Sixteen digits bring the model back.
 #
 # > **What a product would do here.**
 # >
-# > **DVC** keeps the digest of each file in a small text file beside your code, and the content in a cache. `git checkout` and `dvc checkout` bring
-# > back the data of a commit. It names files as they are; whether a month is whole, your own code must ask.
+# > **DVC** keeps each file's digest in a small text file beside your code, and the content in a cache: `git checkout` and `dvc checkout` bring
+# > back the data of a commit.
 # >
-# > **lakeFS** puts branches and commits over the files of an object store, for many people and terabytes, without copies. A month would land on a branch, and a
-# > hook would ask our door's questions before the merge. It is a server to run.
+# > **lakeFS** puts branches and commits over an object store, for many people and terabytes, without copies. A month would land on a branch,
+# > and a hook would ask our door's questions before the merge. It is a server to run.
 # >
-# > Here, two small months and one team, a folder with a digest does. The rule is the same for all three: *a model notes the name of its rows*.
+# > Two small months and one team need only a folder. The rule is the same: *a model notes the name of its rows*.
 
 # %% [markdown]
 # ---
 #
 # # A pause
 #
-# The rows have a name. This is a good place to stop for today: leave the notebook open, or run it again from the top later, which takes half a minute. Your answers
-# stay in their cells.
+# The rows have a name. You can stop here for today: leave the notebook open, or run it again from the top later, in half a minute. Your
+# answers stay in their cells.
 #
 # ---
 
@@ -335,9 +334,8 @@ print("equal to the last digit:", (answers_now == answered_then).sum(), "of", le
 #
 # ## The same feature, written twice
 #
-# The notebook's model learns up to 17 March and goes into a service. Whoever writes the service writes its features again. Three slips, each common: a
-# missing weather value becomes 0; the hour is read from the UTC timestamp; the departures of the hour are counted in the request, which
-# holds one flight.
+# The model learns up to 17 March and goes into a service, where somebody writes its features again. Three common slips: a missing weather
+# value becomes 0; the hour is read from the UTC timestamp; the departures of the hour are counted in the request, which holds one flight.
 
 # %%
 CUT = pd.Timestamp("2013-03-18")
@@ -385,7 +383,8 @@ print(f"a constant: {constant:.3f}")
 figures.one_model_four_feature_codes(result["log loss"], constant)
 
 # %% [markdown]
-# The worst slip touches the fewest flights, 0.060 of them, and the AUC hardly notices. The other two quietly use up what the model was worth.
+# The worst slip touches the fewest flights, 0.060 of them, and the AUC hardly notices. The other two quietly cost half, and nearly all, of what
+# the model gained over the constant.
 
 # %% [markdown] tags=["task"]
 # **Which one of the six weather columns does it?** `"temp"`, `"humid"`, `"wind_speed"`, `"precip"`, `"visib"` or `"pressure"`.
@@ -407,13 +406,13 @@ p = model.predict_proba(test.fillna({"pressure": 0}))[:, 1]
 print(f"said for them: {p[missing].mean():.3f} late; came: {test['late'][missing].mean():.3f}")
 
 # %% [markdown]
-# Pressure lies near 1000, so 0 is far from all that the model has seen: it is certain, and wrong for more than half of these flights. The service is up, each
-# answer is a probability, and no log has a line. **If a feature is written twice, one of the two is wrong, and you do not know which.**
+# Pressure lies near 1000, so 0 is far from all that the model has seen: it is certain, and wrong for more than half of these flights. No
+# log has a line. **If a feature is written twice, one of the two is wrong, and you do not know which.**
 #
 # ## A feature with a memory
 #
-# Lesson 01's features come with the request. The next one does not: the share of late flights at an airport over the last days. Here is
-# how one writes it with pandas.
+# Lesson 01's features come with the request. The next one does not: the share of late flights at an airport over the last days. With pandas
+# one would write:
 
 # %%
 flown = known.read("flights", *span).dropna(subset="arr_delay")
@@ -426,8 +425,8 @@ def rolling_rate(flown, origin, day):
 
 
 # %% [markdown]
-# Training reads it in April, when all is known. The service reads it on the morning of the flight. `Drops` holds the clock: on its day, the
-# outcomes of that day are not there.
+# Training reads it in April, when all is known. The service reads it on the morning of the flight. `Drops` holds the clock: on its day,
+# that day's outcomes are not there.
 
 # %%
 DAY, AIRPORTS = pd.Timestamp("2013-02-14"), ["EWR", "JFK", "LGA"]
@@ -445,8 +444,7 @@ def in_both(rate):
 in_both(rolling_rate).round(4)
 
 # %% [markdown]
-# One function, written once, and still two values: in training it has seen the day that it helps to predict. Such a thing should not be found
-# by eye.
+# One function, and still two values: in training it has seen the day that it helps to predict.
 #
 # ## A test that can turn red
 #
@@ -454,7 +452,7 @@ in_both(rolling_rate).round(4)
 # [point in time](glossary.ipynb#point-in-time) would not notice.
 
 # %% [markdown] tags=["task"]
-# Write the test. `knows_the_future` returns True if `rate(flown, origin, day)` changes when `late` is turned round on `day` and later, for
+# Write the test: `knows_the_future` returns True if `rate(flown, origin, day)` changes when `late` is turned round on `day` and later, for
 # all airports. `flown` has `date`, `origin` and `late` (True or False); `day` is a Timestamp.
 
 
@@ -481,11 +479,11 @@ def colours(rate):
 print("rolling_rate:", colours(rolling_rate))
 
 # %% [markdown]
-# Red, as it should be: the test is able to fail. Now make it green.
+# Red: the test is able to fail. Now make it green.
 
 # %% [markdown] tags=["task"]
-# Write `late_rate`: of all flights of `origin` on the seven days before `day`, the share that was late, from 0 to 1. `day` itself is not over in the morning, so
-# it does not count.
+# Write `late_rate`: of all flights of `origin` on the seven days before `day`, the share that was late, from 0 to 1. `day` itself is not
+# over, so it does not count.
 
 
 # %% id="02-ex6"
@@ -503,8 +501,8 @@ check("02-ex6")
 print("late_rate:", colours(late_rate))
 
 # %% [markdown]
-# Green. And the path itself: `state.publish` computes the same rates for all airports and airlines once each morning and writes them to a file, the
-# [state](glossary.ipynb#state) of that day. A service looks them up, because a single request cannot bring them.
+# Green. In service, `state.publish` computes the same rates once each morning, for all airports and airlines, and writes them to a file, the
+# [state](glossary.ipynb#state) of that day. A single request cannot bring them.
 
 # %%
 from firstflight import state
@@ -527,7 +525,7 @@ print("from the request:", *(c for c in features.columns if c not in features.st
 print("from the state:  ", *features.state_columns)
 
 # %% [markdown]
-# Serve February as it would have been: each morning publish the day's state from what is known that morning, and ask for each flight of the day.
+# Serve February as it would have been: each morning publish the state from what is known then, and ask for each flight of the day.
 
 # %%
 # about 10 s
@@ -562,7 +560,7 @@ print("a day at a time:    ", equal_rows(as_served, as_trained), "of", len(reque
 print("a request at a time:", equal_rows(alone, as_trained.loc[some]), "of", len(some), "equal")
 
 # %% [markdown] tags=["task"]
-# All are. And is the comparison able to fail? Look the state up one day too early. **How many of the 24951 rows are still equal?**
+# All are. Can the comparison fail? Look the state up one day too early. **How many of the 24951 rows are still equal?**
 
 # %% id="02-guess6"
 # BEGIN SOLUTION
@@ -603,8 +601,8 @@ other = other_world(scratch / "future", case, clock.today(), asked_at, midnight)
 print(equal_rows(at_15(other), at_15(known)), "of", len(at_15(known)), "rows stay as they were")
 
 # %% [markdown] tags=["task"]
-# Now let the weather go otherwise one hour earlier, from 14:00 on; and then, with the weather as before, the outcomes one *day* earlier. **How many of the
-# 68 rows stay, each time?** A list of two numbers, such as `[34, 34]`.
+# Now let the weather go otherwise an hour earlier, from 14:00 on; then, with the weather as before, the outcomes a *day* earlier. **How many of
+# the 68 rows stay, each time?** A list of two numbers, such as `[34, 34]`.
 
 # %% id="02-guess7"
 # BEGIN SOLUTION
@@ -622,13 +620,11 @@ for name, (weather_from, flown_from) in moments.items():
 came("02-guess7", stay)
 
 # %% [markdown]
-# So the features use everything up to the last minute that they may, and nothing after it. One small thing this does not spoil: a flight of
-# the evening before that lands late at night. *In practice*, below, comes back to it.
+# The features use everything up to the last minute that they may, and nothing after it. (One small leak is not spoilt here: see *In practice*.)
 #
-# > **What a feature store would do here.** A product such as **Feast** keeps the table of rates with their times. For training it joins to each
-# > request the newest value that was known then, if it is not older than you allow. For serving, `materialize` copies the newest values to a fast
-# > store. You still write the rates yourself, and the test. The rates of 3 airports and 16 airlines fit into one small file per day; with a
-# > thousand features of twenty teams you will want the product.
+# > **What a feature store would do here.** A product such as **Feast** keeps the rates with their times. For training it joins to each request
+# > the newest value that was known then; for serving, it copies the newest values to a fast store. The rates you still write yourself, and the
+# > test. Our rates fit into one small file per day; twenty teams will want the product.
 #
 # ## At work tomorrow
 #
@@ -647,8 +643,9 @@ asked = pd.DataFrame({"asked_at": pd.to_datetime(["2013-02-13 23:00", "2013-02-1
 pd.merge_asof(asked, rates, left_on="asked_at", right_on="known_at")
 
 # %% [markdown] tags=["task"]
-# The published state holds the rates of the airlines, too: `published.values["carrier_late_7d"]`. Compute them for all airlines on 14 February, compare,
-# and find out by which rule a small airline may be missing: `code_of(trailing_late_rate)` from `firstflight.usecases.flights` shows it. There is no check.
+# The published state holds the rates of the airlines, too: `published.values["carrier_late_7d"]`. Compute them for 14 February and compare.
+# By which rule may a small airline be missing? `classroom.code_of` shows the code of `firstflight.usecases.flights.trailing_late_rate`. There is no
+# check.
 
 # %% id="02-further"
 # BEGIN SOLUTION
@@ -663,8 +660,8 @@ print(f"{len(by_airline)} airlines, fewest flights {week['count'].min()}, larges
 # %% [markdown]
 # ## What you did
 #
-# You gave rows a name, saw a month refused that had changed, and brought a model back by 16 digits. You wrote a test that turned red, and a
-# feature that turned it green. What was an experiment is cleared away.
+# You gave rows a name, and brought a model back by 16 digits. You wrote a test that turned red, and a feature that turned it green. What
+# was an experiment is cleared away.
 
 # %%
 shutil.rmtree(scratch)
@@ -687,15 +684,13 @@ checklist("02")
 # %% [markdown]
 # ## In practice
 #
-# - **A door checks form and completeness, not sense.** A month in kilometres, well formed and signed, would land. Lesson 07 watches the values.
-# - A corrected month is welcome, on purpose: take out the old line, land it, and it makes another snapshot and another candidate.
-#   The old snapshot stays what it was.
-# - A digest names bytes. Another version of the library that writes the file may write the same rows in other bytes, with another name.
-# - "Complete" days leak a little: a flight that lands after 03:00 counts for its day of departure. It is the column that your detector found in
-#   lesson 01. Feature version 2 ends its window a day earlier, and waits for its turn.
+# - **A door checks form and completeness, not sense.** A month in kilometres would land. Lesson 07 watches the values.
+# - A corrected month is welcome, on purpose: take out the old file and its line, land it, and take another snapshot. The old one stays.
+# - A digest names bytes. Another version of the library may write the same rows in other bytes.
+# - "Complete" days leak a little: a flight that lands in the small hours counts for its day of departure. Your detector found that in
+#   lesson 01. Feature version 2 ends its window a day earlier.
 #
-# **Next:** somebody has to land the month and publish the state, each day, also when upstream is late. [Lesson 03](03_orchestrate_the_pipeline.ipynb)
-# gives it to a flow.
+# **Next:** [lesson 03](03_orchestrate_the_pipeline.ipynb) lands the month and publishes the state, also when upstream is late.
 
 # %%
 from classroom import end, leaves

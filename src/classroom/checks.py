@@ -160,7 +160,7 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
     watch = _watch_of(ns)
     attempt = watch.attempts.get(one.id) if watch is not None else None
     if attempt is not None and attempt.error:
-        return Verdict(WRONG, attempt.error)
+        return Verdict(WRONG, attempt.error + _for_the_shell(one, attempt))
     if any(ns.get(name, ...) is ... for name in one.names):
         return Verdict(OPEN, one.hint)
     empty = tuple(name for name in one.names if is_empty(ns[name]))
@@ -191,6 +191,13 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
     if open_function or nothing_typed:
         return Verdict(OPEN, one.hint)
     return Verdict(WRONG, result if isinstance(result, str) and result else one.hint, one.names)
+
+
+def _for_the_shell(one: Exercise, attempt: answers.Attempt) -> str:
+    """Return the advice for a command that Python was given, or ""."""
+    if one.names or "SyntaxError" not in attempt.error or "!" in attempt.source:
+        return ""
+    return ". Put an exclamation mark before a command: the line is for the shell."
 
 
 def _result(one: Exercise, ns: dict[str, Any], source: str, folder: Path) -> object:

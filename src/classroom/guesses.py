@@ -97,9 +97,11 @@ def table(lesson: str, ws: Workspace | None = None) -> list[dict[str, str]]:
 
 
 def near(expected: Any, value: Any) -> bool:
-    """Tell whether a guess was good: equal, or a number within a tenth."""
+    """Tell whether a guess was good: equal, in small or capital letters, or within a tenth."""
     if same(expected, value):
         return True
+    if isinstance(expected, str) and isinstance(value, str):
+        return expected.strip().casefold() == value.casefold()
     both = isinstance(expected, numbers.Real) and isinstance(value, numbers.Real)
     if not both or is_bool(expected) or is_bool(value):
         return False

@@ -660,7 +660,7 @@ def clean_command(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove what is older than [retention] of process.toml says; what may serve keeps its own."""
+    """Remove what is older than process.toml's retention says; what may serve keeps its own."""
     from firstflight import retention
 
     gone = retention.expired() if dry_run else retention.clean()

@@ -41,11 +41,11 @@ BENCH = {
                 rule(
                     "return abs(prediction.mean() / label.mean() - 1) <= gate_rules.calibration_max"
                 ),
-                "should give",
+                "divide",
             ),
             (
                 rule("return abs(prediction - label).mean() <= gate_rules.calibration_max"),
-                "should give",
+                "means",
             ),
             (
                 rule("return (abs(prediction - label) <= gate_rules.calibration_max)"),
@@ -59,7 +59,21 @@ BENCH = {
                 rule("abs(prediction.mean() - label.mean()) <= gate_rules.calibration_max"),
                 "nothing",
             ),
-            (rule("return True"), "should give"),
+            (rule("return True"), "every model"),
+            (
+                rule("return abs(prediction.mean() - label.mean()) >= gate_rules.calibration_max"),
+                "turned round",
+            ),
+            (
+                rule("return abs(prediction.mean() - label.mean()) > gate_rules.calibration_max"),
+                "turned round",
+            ),
+            (
+                rule(
+                    "return (prediction.mean() - label.mean()) ** 2 <= gate_rules.calibration_max"
+                ),
+                "should give False",
+            ),
             (rule("return abs(prediction.mean() - label.mean()) >= 0.1"), "should give"),
             (rule("return abs(prediction.mean() - label.mean()) <= calibration_max"), "NameError"),
             (rule("return 'yes'"), "a str"),
@@ -116,6 +130,7 @@ BENCH = {
             ("firstflight = 'status'", "status"),
             ("!firstflight state", "status"),
             ("!firstflight --help", "status"),
+            ("firstflight status", "exclamation"),
             ("'firstflight status'", "exclamation"),
             ("print('firstflight status')", "exclamation"),
             ("!course status", "firstflight status"),

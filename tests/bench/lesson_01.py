@@ -111,6 +111,10 @@ BENCH = {
                 "return train, test",
             ),
             split_rows(
+                "quarter = pd.util.hash_pandas_object(rows[KEY], index=False) % 4",
+                "return rows[quarter > 0], rows[quarter == 0]",
+            ),
+            split_rows(
                 "rows = rows.set_index(KEY).sort_index().reset_index()",
                 "test = rows.sample(frac=0.25, random_state=7)",
                 "return rows.drop(test.index), test",
@@ -261,6 +265,14 @@ BENCH = {
                 ),
                 "return the others",
             ),
+            (
+                leaks("return [c for c in known_at if (known_at[c] < asked_at).any()]"),
+                "turn the comparison round",
+            ),
+            (
+                leaks("return [c for c in known_at if (known_at[c] > asked_at).mean() > 0.05]"),
+                "one flight of 400",
+            ),
             (leaks("return known_at.gt(asked_at, axis=0).any()"), "names"),
             (leaks("return known_at.gt(asked_at, axis=0)"), "names"),
             (
@@ -280,7 +292,6 @@ BENCH = {
             ),
             (leaks("return list(known_at.columns[(known_at > asked_at).any()])"), "row by row"),
             (leaks("late = known_at.gt(asked_at, axis=0)"), "nothing"),
-            (leaks("return [c for c in known_at if (known_at[c] < asked_at).any()]"), "after it"),
             (leaks("return 'late_yesterday'"), "as a list"),
             (leaks("return list(known_at.columns)"), "not at it"),
             (leaks("return []"), "misses"),
@@ -301,6 +312,17 @@ BENCH = {
     ),
     "01-ex4": Answers(
         wrong=(
+            (
+                constant("return log_loss(test['late'], [1 - train['late'].mean()] * len(test))"),
+                "came in time",
+            ),
+            (
+                constant(
+                    "from sklearn.dummy import DummyClassifier",
+                    "return score(DummyClassifier(), train, test)",
+                ),
+                "a dict",
+            ),
             (constant("return log_loss(test['late'], [test['late'].mean()] * len(test))"), "own"),
             (
                 constant(

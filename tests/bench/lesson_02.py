@@ -72,7 +72,11 @@ BENCH = {
             (changed("content[0] = 1", "return content"), "raised"),
             (
                 changed("other = bytearray(content)", "other[0] += 1", "return bytes(other)"),
-                "raised",
+                "of 255",
+            ),
+            (
+                changed("other = bytearray(content)", "other[99] ^= 1", "return bytes(other)"),
+                "shorter contents",
             ),
             (
                 changed("other = bytearray(content)", "other[0] = 0", "return bytes(other)"),
@@ -218,6 +222,22 @@ BENCH = {
         wrong=(
             (
                 future(
+                    "spoilt = flown.copy()",
+                    "later = spoilt['date'] >= day",
+                    "spoilt.loc[later, 'late'] = 1 - spoilt.loc[later, 'late']",
+                    COMPARE,
+                ),
+                "~ turns it round",
+            ),
+            (
+                future(
+                    "spoilt = flown.assign(late=flown['late'] ^ (flown['date'] >= day))",
+                    "return abs(rate(spoilt, origin, day) - rate(flown, origin, day)) > 0.01",
+                ),
+                "any change",
+            ),
+            (
+                future(
                     "later = flown['date'] > day",
                     "spoilt = flown.assign(late=flown['late'] ^ later)",
                     COMPARE,
@@ -269,7 +289,7 @@ BENCH = {
                     "spoilt = flown.assign(late=flown['late'] ^ (flown['date'] >= day))",
                     "return rate(spoilt, origin, day) == rate(flown, origin, day)",
                 ),
-                "should return False",
+                "the opposite",
             ),
             (
                 future(
@@ -326,6 +346,25 @@ BENCH = {
     ),
     "02-ex6": Answers(
         wrong=(
+            (
+                rate(AGE, SEVEN, "return week['late'].sum() / len(flown)"),
+                "not by all flights",
+            ),
+            (
+                rate(
+                    "mine = flown[(flown['origin'] == origin) & (flown['date'] < day)]",
+                    "return mine.tail(7)['late'].mean()",
+                ),
+                "seven rows",
+            ),
+            (
+                rate("origin = 'EWR'", AGE, SEVEN, "return week['late'].mean()"),
+                "typed in",
+            ),
+            (
+                rate("day = DAY", AGE, SEVEN, "return week['late'].mean()"),
+                "typed in",
+            ),
             (rate(AGE, "return flown[(age >= 1) & (age <= 7)]['late'].mean()"), "all airports"),
             (rate(AGE, SEVEN, "return 100 * week['late'].mean()"), "percent"),
             (rate(AGE, SEVEN, "return week['late'].sum()"), "number of late flights"),

@@ -67,6 +67,13 @@ def test_a_cell_that_does_not_end_is_not_right(five, cell, said):
     assert five.tried("n = 5") == PASSED
 
 
+def test_a_command_that_python_was_given_is_told_of_the_exclamation_mark(notebook):
+    exercise("99-type1", hint="!ls")(lambda given: "!" in given.source)
+    notebook.solve("99-type1", "!ls")
+    said = notebook.tried("ls the folder", "99-type1")
+    assert "SyntaxError" in said and "Put an exclamation mark before a command" in said
+
+
 def test_an_answer_that_was_taken_out_no_longer_counts(five):
     assert five.tried("n = 5") == PASSED
     assert "not solved yet" in five.tried("# n = 5")

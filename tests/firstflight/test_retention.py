@@ -116,6 +116,10 @@ def test_a_dry_run_changes_nothing_and_says_what_the_run_does(room):
     assert "state" in runner.invoke(app, ["clean"]).stdout
 
 
+def test_the_help_says_whose_retention():
+    assert "process.toml's retention" in CliRunner().invoke(app, ["clean", "--help"]).stdout
+
+
 def test_a_clock_far_ahead_makes_nothing_old(room):
     """A workspace of 2015 whose clock file is gone is looked at in 2026 or later."""
     for days in (0, 50, 99):

@@ -39,22 +39,30 @@ def calibrated(calibrated: Any, given: Given) -> bool | str:
     exact = gate.model_copy(update={"calibration_max": 0.25})
     few, many = pd.Series([0, 0, 0, 1]), pd.Series([0, 1, 1, 1])
     cases = (
+        # Equal on average, and wrong on every flight: calibration is about the mean.
+        (pd.Series([1, 0, 1, 0]), np.array([0.0, 1, 0, 1]), gate, True, "Means, not flights. "),
+        (few, np.full(4, 0.27), strict, True, "Do not divide by the share that was late. "),
         (given.late, given.plain, gate, True, ""),
         (given.late, given.balanced, gate, False, ""),
         (many, few.to_numpy(float), gate, False, "Too low a prediction is a bias too. "),
         (many, few.to_numpy(float), loose, True, "Take the limit from gate_rules. "),
         (few, few.to_numpy(float) + 0.06, strict, False, "Take the limit from gate_rules. "),
         (few, np.full(4, 0.5), exact, True, "At most: the limit itself is allowed. "),
-        (few, np.full(4, 0.27), strict, True, "Do not divide by the share that was late. "),
-        # Equal on average, and wrong on every flight: calibration is about the mean.
-        (pd.Series([1, 0, 1, 0]), np.array([0.0, 1, 0, 1]), gate, True, "Means, not flights. "),
     )
-    for label, said, rules, wanted, why in cases:
+    answers = []
+    for label, said, rules, _, _ in cases:
         found = calibrated(label, said, rules)
         if not is_bool(found):
             kind = type(found).__name__
             return f"It returns {'nothing' if found is None else f'a {kind}'}: True or False."
-        if bool(found) is not wanted:
+        answers.append(bool(found))
+    if len(set(answers)) == 1:
+        return f"It should give True or False, by the bias; it gives {answers[0]} for every model."
+    # At the limit itself a comparison that is turned round may be right: the last case is left out.
+    if all(one is not case[3] for one, case in zip(answers[:-1], cases[:-1], strict=True)):
+        return f"It is turned round: a small bias should give True, and gives {answers[0]}."
+    for found, (label, said, rules, wanted, why) in zip(answers, cases, strict=True):
+        if found is not wanted:
             bias, limit = said.mean() - label.mean(), rules.calibration_max
             return f"{why}A bias of {bias:+.2f} with a limit of {limit} should give {wanted}."
     return True

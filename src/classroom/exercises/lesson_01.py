@@ -43,7 +43,7 @@ def split_rows(split_rows: Any, given: Given) -> bool | str:
     share = len(test) / len(rows)
     if abs(share - 0.75) < 0.01:
         return "Three quarters are in the test: train comes first, or test_size is the other part."
-    if abs(share - 0.25) > 0.01:
+    if abs(share - 0.25) > 0.03:  # a draw by a digest of the key is a quarter only nearly
         return f"The test has {share:.2f} of the rows, and a quarter was asked for."
     if set(_names(split_rows(rows)[1], key)) != set(test):
         return "Called twice, it draws other rows: the draw needs a seed, random_state."
@@ -166,6 +166,8 @@ def leaks(leaks: Any) -> bool | str:
         )
     if names == set(known.columns) - wanted:
         return "Those are the columns that are known in time: return the others."
+    if names == {name for name, by in shift.items() if min(by) < 0}:
+        return "Those have a value that is known before the question: turn the comparison round."
     if "just in time" in names:
         return "What is known at the moment of the question is known in time: after it, not at it."
     if not names <= set(known.columns):
@@ -181,6 +183,13 @@ def leaks(leaks: Any) -> bool | str:
     order = [2, 0, 1]
     if _as_names(leaks(known.iloc[order], asked.iloc[order])) != wanted:
         return "With the rows in another order it returns other columns: compare row by row."
+    many = pd.Series(pd.date_range("2013-05-01", periods=400, freq="h"))
+    early = pd.DataFrame({"rarely": many - pd.Timedelta(hours=1), "never": many})
+    early.loc[150, "rarely"] = many[150] + pd.Timedelta(minutes=1)
+    if _as_names(leaks(early, many)) != {"rarely"}:
+        return (
+            "It misses a column that is too late by a minute, for one flight of 400: any is enough."
+        )
     if _as_names(leaks(known[["before", "just in time"]], asked)) != set():
         return "Where nothing leaks, it should return an empty list."
     return True
@@ -212,6 +221,8 @@ def constant_loss(constant_loss: Any) -> bool | str:
     both = [constant_loss(train.copy(), test.copy()) for train, test in (frames, frames[::-1])]
     if any(one is None for one in both):
         return "It returns nothing: return the log loss."
+    if any(isinstance(one, dict) for one in both):
+        return "It returns a dict of scores: return the log loss alone, a number."
     for found, (train, test) in zip(both, (frames, frames[::-1]), strict=True):
         known, own = train["late"].mean(), test["late"].mean()
         together = pd.concat([train, test])["late"].mean()
@@ -225,6 +236,7 @@ def constant_loss(constant_loss: Any) -> bool | str:
             (own, "That is the test's own share: nobody knows it when the test begins."),
             (together, "That share is of all rows, the test's among them: take train alone."),
             (0.5, "It says 0.5 to everybody: say the share that was late in train."),
+            (1 - known, "It says the share that came in time: say the share that was late."),
         ):
             if same(found, loss(share)):
                 return why

@@ -60,7 +60,14 @@ def one_byte_changed(one_byte_changed: Any, given: Given) -> bool | str:
         bytes(range(256)),
     )
     for content in contents:
-        answer = one_byte_changed(content)
+        try:
+            answer = one_byte_changed(content)
+        except ValueError as error:
+            if "range(0, 256)" not in str(error):
+                raise
+            return "A byte is a number from 0 to 255: what should become of 0, and of 255?"
+        except IndexError:
+            return "Shorter contents come too, of 40 bytes: change one that each of them has."
         if not isinstance(answer, (bytes, bytearray)):
             kind = "nothing" if answer is None else f"a {type(answer).__name__}"
             return f"It returns {kind}: bytes were asked for."
@@ -253,6 +260,11 @@ def _yesterday(flown: Any, origin: Any, day: Any) -> float:
     return float(_shares(origin, flown, 1, 1, day)["late"].mean())
 
 
+def _hardly_today(flown: Any, origin: Any, day: Any) -> float:
+    today = float(_shares(origin, flown, 0, 0, day)["late"].mean())
+    return _week_before(flown, origin, day) + today / 100
+
+
 def _count(flown: Any, origin: Any, day: Any) -> float:
     return float(len(_shares(origin, flown, 1, 7, day)))
 
@@ -282,16 +294,25 @@ def knows_the_future(knows_the_future: Any) -> bool | str:
         (_with_today, all_late, True, f"seven days with the day itself ({turned}nothing)"),
         (_with_today, none_late, True, f"seven days with the day itself ({turned}nothing)"),
         (_count, usual, False, "the number of flights in the seven days before"),
+        (_hardly_today, usual, True, "the week, moved a little by the day itself (any change)"),
     )
+    wrong = []
     for rate, flown, wanted, what in cases:
         for origin in ("AAA", "BBB"):
-            found = knows_the_future(rate, flown, origin, day)
+            try:
+                found = knows_the_future(rate, flown, origin, day)
+            except TypeError as error:
+                if "Invalid value" not in str(error):
+                    raise
+                return "`late` is True or False, and 1 - late a number: ~ turns it round."
             if not is_bool(found):
                 kind = "nothing" if found is None else f"a {type(found).__name__}"
                 return f"It returns {kind}: True or False."
             if bool(found) is not wanted:
-                return f"Given a rate of {what}, it should return {wanted}."
-    return True
+                wrong.append(f"Given a rate of {what}, it should return {wanted}.")
+    if len(wrong) == 2 * len(cases):
+        return f"Its answers are the opposite: True where rate changes. {wrong[0]}"
+    return wrong[0] if wrong else True
 
 
 @exercise(
@@ -312,6 +333,11 @@ def late_rate(late_rate: Any) -> bool | str:
             found = late_rate(flown, origin, day)
             if found is None:
                 return "It returns nothing: return the share."
+            if found != found:
+                return (
+                    f"For {origin} on {text} it finds no flight, and gives nan: is an airport or a "
+                    "day typed in?"
+                )
             if not same(found, wanted):
                 said = _another_rate(found, flown, origin, day) or mistake(found, wanted)
                 return said or f"{origin} on {text} should be {wanted:.4f}."
@@ -345,6 +371,11 @@ def _another_rate(found: Any, flown: Any, origin: str, day: Any) -> str:
         (100 * rate(1, 7).mean(), "It is in percent: a share is a number from 0 to 1."),
         (1 - rate(1, 7).mean(), "That is the share in time: late was asked for."),
         (rate(1, 7).sum(), "That is the number of late flights: a share was asked for."),
+        (rate(1, 7).sum() / len(flown), "Divide by the flights of these days, not by all flights."),
+        (
+            flown[(flown["origin"] == origin) & (flown["date"] < day)].tail(7)["late"].mean(),
+            "Those are seven rows: all flights of seven days were asked for.",
+        ),
         (len(week), "That is the number of flights: the share of them that was late."),
         (week.groupby("date")["late"].mean().mean(), daily),
         (by_day[by_day.index < day].tail(7).mean(), daily),
