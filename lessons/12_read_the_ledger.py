@@ -1,13 +1,13 @@
 # %% [markdown]
 # # 12 · Read the ledger
 #
-# **The failure.** "So, should we buy a platform?" The meeting has a price list and two demonstrations, and nobody knows what the tools they
-# have cost or prevented.
+# **The failure.** "So, should we buy a platform?" Nobody in the meeting knows what the tools they have cost or prevented. The loudest opinion
+# wins.
 #
-# *What you'll do*: add up what each lesson measured; read the history of both models to its end; write the sum of *build or buy*, find the
-# number that it hangs on; judge five teams.
+# *What you'll do*: add up what each lesson measured; read both models' history to its end; write the sum of *build or buy*, find the number
+# that it hangs on; judge five teams.
 #
-# *What you need*: 30 minutes, lessons 00-11, 0.4 GB of memory. All words: [glossary](glossary.ipynb).
+# *What you need*: 30 minutes, lessons 00-11, 0.4 GB of memory.
 
 # %%
 from classroom import begin, show_map
@@ -61,14 +61,12 @@ ledger.table().reset_index()[["lesson", "tool", "prevented", "glue lines"]]
 #
 # ## What each one gave, and where it hurt
 #
-# Each was met in a lesson, or while the course was made.
-#
 # | tool | it gave | it hurt |
 # |---|---|---|
-# | Prefect | retries, one run per month, failures that can be read | a server before the first flow; everybody gets its FastAPI |
-# | MLflow | lineage, an artifact that loads itself, aliases | aliases move without a trace, so the history is our code |
-# | BentoML | typed endpoints, health, metrics | the swap under load is our code, and the log |
-# | Evidently | distances and reports | an empty column raises; its share of drifted columns was no guide to harm |
+# | Prefect | retries, one run per month, readable failures | a server before the first flow |
+# | MLflow | lineage, artifacts that load themselves, aliases | aliases move without a trace, so the history is our code |
+# | BentoML | typed endpoints, health, metrics | the swap under load is our code |
+# | Evidently | distances and reports | its share of drifted columns was no guide to harm |
 # | `process.toml`, the gate | the decisions that the rest obeys | nobody sells it |
 #
 # ## What it was for
@@ -276,8 +274,8 @@ check("12-ex4")
 teams.assign(composing=[leans_to_composing(team) for _, team in teams.iterrows()])
 
 # %% [markdown]
-# The first team should buy, or wait; the second should not. The others get no answer from a count, and that is the honest middle: buy
-# storage, orchestration and identity; compose what your failures ask of you.
+# The first team should buy, or wait; the second should not. The others get no answer from a count, and that is honest: buy storage,
+# orchestration and identity; compose what your failures ask of you.
 #
 # ## What to add next
 #
@@ -285,16 +283,16 @@ teams.assign(composing=[leans_to_composing(team) for _, team in teams.iterrows()
 #
 # | not here | add it when this has happened |
 # |---|---|
-# | a shared MLflow server and history | people on two machines had to change what serves (the lock holds on one) |
+# | a shared MLflow server and history | people on two machines changed what serves (the lock holds on one) |
 # | object storage | a laptop died with the only copy of a live release |
 # | real permissions | somebody typed `--by model_owner` who is not; here a role is a word |
-# | a scheduler that is always on | the laptop slept at six, and a day had no state |
+# | a scheduler that is always on | the laptop slept at six |
 # | a feature store | two teams computed one rate in two ways |
 # | more workers | requests waited at the load you have |
 # | Kubernetes | more services than people who can restart them |
 # | a data-quality tool | a drop was wrong, and the contract cannot say it |
 # | a GPU server | the model does not fit `one_row_ms_max` on a CPU |
-# | a platform | you can name three of these rows that it takes off you, and their cost last year |
+# | a platform | you can name three of these rows, and their cost last year |
 #
 # ## At work tomorrow
 #
@@ -339,14 +337,14 @@ checklist("12")
 # and prevented.
 #
 # - **Write down what is good enough before there is a model.** Every tool here only obeys that file.
-# - **A hold is an answer.** It is the cheapest one that you will get.
+# - **A hold is an answer**, and the cheapest one.
 # - **Go back before you need to.** A rollback that was never rehearsed is a hope.
 #
 # *In practice*
 #
 # - One year, three airports, two models: the failures are real, the proportions are yours to measure.
 # - The ledger has no row for people: nights, arguments, waiting for labels. At work they are the largest cost.
-# - Start at work with `process.toml` and the gate of [lesson 05](05_gate_with_offline_metrics.ipynb). They need no server.
+# - Start with `process.toml` and the gate of [lesson 05](05_gate_with_offline_metrics.ipynb). They need no server.
 
 # %%
 from classroom import end, leaves
