@@ -4,8 +4,8 @@
 # **The failure.** It is 2 a.m., the [live](glossary.ipynb#live) model is worse than the one before it, and somebody moves the
 # [alias](glossary.ipynb#alias) back. That makes it worse still.
 #
-# *What you'll do*: decide about a release that promises much, find out late what it does, go back the wrong way and see what it costs. Then
-# go back properly: ask first, switch, prove.
+# *What you'll do*: decide about a release that promises much, find out late what it does, and go back the wrong way. Then go back properly:
+# ask first, switch, prove.
 #
 # *What you need*: 60 minutes, about 1 GB of memory, and the workspace of lesson 08.
 
@@ -32,8 +32,8 @@ case = usecase.get("flights")
 service = servers.service()
 
 # %% [markdown]
-# Each morning the pipeline of lesson 03 lands what has come and publishes [state](glossary.ipynb#state). `busy.days` does the same without
-# Prefect, and sends every flight to the service. The list `publish` names the feature versions that get state. Six weeks take about 30 seconds.
+# Each morning the pipeline of lesson 03 lands what has come and publishes [state](glossary.ipynb#state). `busy.days` does that without
+# Prefect, and sends every flight to the service. `publish` lists the feature versions that get state. About 30 seconds.
 
 # %%
 # about 30 s
@@ -51,10 +51,11 @@ for alert in seen.alerts:
 print(f"log loss {seen.performance.loss:.3f}, naive guess {seen.performance.naive_loss:.3f}")
 
 # %% [markdown]
-# Half of the inputs have left the [reference](glossary.ipynb#reference), and version 2 beats the guess with ease. By your team's rules that is a diagnosis, not an action.
+# Half of the inputs have left the [reference](glossary.ipynb#reference), and version 2 beats the guess with ease. By your team's rules that
+# is a diagnosis, not an action.
 #
-# But somebody reads it every week, and says: *the model is stale, train on the freshest 30 days.* So they do. The last two weeks of September are
-# kept for the gate. The new version also brings feature version 2, whose trailing rates end a day earlier: other columns, and **another state**.
+# But somebody says: *the model is stale, train on the freshest 30 days.* So they do, and keep the last two weeks of September for the gate.
+# The new version also brings feature version 2, whose trailing rates end a day earlier: other columns, and **another state**.
 
 # %%
 # about 10 s
@@ -88,17 +89,17 @@ for rule in ("beats_naive", "better_than_live"):
     print(f"{rule}: {verdict.check(rule).sentence}")
 
 # %% [markdown]
-# Better than version 2 by 0.0144, and anything from 0.0419 better to 0.0131 worse would look the same on 14 days. It is not even proven better
-# than the [naive guess](glossary.ipynb#naive-guess). That is a [hold](glossary.ipynb#hold).
+# Better than version 2 by 0.0144, and anything from 0.0419 better to 0.0131 worse would look the same on 14 days. It is not even proven
+# better than the [naive guess](glossary.ipynb#naive-guess). That is a [hold](glossary.ipynb#hold).
 #
 # ## Waive, or wait?
 #
-# It is 1 October, and everybody looks at you: you are the model's owner. A [waiver](glossary.ipynb#waiver) would let version 3 answer every flight
-# at once, without shadow and canary. The runbook asks for two things before it is signed: what would make you roll back, and the day on which you look.
+# It is 1 October, and you are the model's owner. A [waiver](glossary.ipynb#waiver) would let version 3 answer every flight at once, without
+# shadow and canary. Before it is signed the runbook asks what would make you roll back, and on which day you look.
 
 # %% [markdown] tags=["task"]
-# Decide. `decision` is a dict of four texts: `"verdict"` is `"waive"` or `"wait"`; `"reason"` and `"roll_back_if"` are sentences for somebody who reads them on a bad
-# night; `"look_on"` is a day of October, such as `"2013-10-31"`. By then a week of labels must be in.
+# Decide. `decision` is a dict of four texts: `"verdict"` is `"waive"` or `"wait"`; `"reason"` and `"roll_back_if"` are sentences for a bad
+# night; `"look_on"` is a day of October, such as `"2013-10-31"`, on which a week of labels is in.
 
 # %% id="09-decide1"
 # BEGIN SOLUTION
@@ -127,8 +128,8 @@ print("you:", decision["verdict"])
 print("you look on", decision["look_on"], "and roll back if", decision["roll_back_if"])
 
 # %% [markdown]
-# It is recorded with the model, where MLflow shows it. In the story that all lessons share, the model's owner **signed**. If you said *wait*, you were overruled
-# in a meeting. It happens, and what you wrote down will count. First somebody tries without a waiver.
+# It is recorded with the model, where MLflow shows it. In the story that all lessons share, the model's owner **signed**. If you said *wait*,
+# you were overruled in a meeting. First somebody tries without a waiver.
 
 # %%
 from firstflight import history
@@ -150,8 +151,8 @@ for entry in history.entries("flights")[-2:]:
     print(f"{entry.date} {entry.action} by {entry.by}: {entry.reason}")
 
 # %% [markdown]
-# The same afternoon somebody tidies the pipeline: it shall publish what the live release needs, feature version 2. **The first line of the next
-# cell is the failure of this lesson**, and nothing goes red. Four weeks take about 20 seconds.
+# The same afternoon somebody tidies the pipeline: it shall publish what the live release needs, feature version 2. **The first line of the
+# next cell is the failure of this lesson**, and nothing goes red. About 20 seconds.
 
 # %%
 # about 20 s
@@ -196,10 +197,11 @@ for number, day in enumerate(weeks, start=1):
 came("09-guess2", pages[0] if pages else 0)
 
 # %% [markdown]
-# Four quiet weeks. The mean is worse than the guess in each of them, and two weeks of days never prove it. Nobody asked the better
-# question: is it worse than *the release before it*?
+# Four quiet weeks. The mean is worse than the guess in each, and two weeks of days never prove it. Nobody asked the better question: is it
+# worse than *the release before it*?
 #
-# Version 2 has not answered anybody since, so [replay](glossary.ipynb#replay) its answers: `predictions.replay` computes the state that it would have had from the drops.
+# Version 2 has not answered anybody since, so [replay](glossary.ipynb#replay) its answers: `predictions.replay` computes from the drops the
+# state that it would have had.
 
 # %%
 # about 10 s
@@ -231,7 +233,7 @@ def behind(pairs, other):
 check("09-ex1")
 
 # %% [markdown]
-# Ask it each week, with all days of October so far: the same flights, the same days, the same rules, against both.
+# Ask it each week, with all days of October so far, against both.
 
 # %%
 from classroom import figures
@@ -251,8 +253,8 @@ for name, table in against.items():
 print({name: round(log_loss(pairs["label"], pairs[name]), 3) for name in ("v3", "v2", "naive")})
 
 # %% [markdown]
-# After two weeks it is proven: worse than version 2 by 0.1236, from 0.0206 on. Against the guess the same two weeks prove nothing, and four do not either. The guess is a
-# low bar: 0.469 where version 2 has 0.436. A release can be much worse than the one before it, and still be near the guess.
+# After two weeks it is proven: worse than version 2 by 0.1236, from 0.0206 on. Against the guess even four weeks prove nothing. The guess is
+# a low bar: 0.469 where version 2 has 0.436.
 #
 # **Go on scoring the release that you left.** It costs one replay a week. And what did *you* write on 1 October?
 
@@ -264,7 +266,7 @@ print(f"known on {look_on:%d %B}: {behind(pairs[pairs['date'] < look_on], 'v2')}
 # %% [markdown]
 # ## 2 a.m. on 29 October
 #
-# The comparison lies on the table, and whoever is on call wants version 2 back. Tonight that is you. Every guide to MLflow says how: move the alias.
+# Tonight you are on call, and you want version 2 back. Every guide to MLflow says how: move the alias.
 
 # %% [markdown] tags=["task"]
 # With MLflow's own API, let the alias `live` of `flights` point at version 2: `client.set_registered_model_alias(name, alias, version)`. Then read into
@@ -298,13 +300,13 @@ came("09-guess3", status["releases"]["live"]["version"])
 # !firstflight status | grep "moved by hand"
 
 # %% [markdown]
-# Version 3. Here an alias is a label for people; the [deployment history](glossary.ipynb#deployment-history) says what serves, and it has no such
-# entry. In many teams the service does follow the alias. So do what they would have done: write the entry, with none of a
-# rollback's questions asked.
+# Version 3. Here an alias is a label for people; the [deployment history](glossary.ipynb#deployment-history) says what serves. In many teams
+# the service does follow the alias. So do what they would have done: write the entry, with none of a rollback's questions asked.
 
 # %% [markdown] tags=["task"]
-# Write the naive rollback into the history. `deployments.change` takes the use case's name, the action `"alias"`, `after=` (a dict from alias to version: `live` **and** `previous` change
-# places), `by=` and `reason=`. Your role is `on_call`. Keep what it returns as `moved`. Run it once: each run is an entry.
+# Write the naive rollback into the history. `deployments.change` takes the use case's name, the action `"alias"`, `after=` (a dict from alias
+# to version: `live` **and** `previous` change places), `by=` (your role, `on_call`) and `reason=`. Keep what it returns as `moved`. Run it
+# once: each run is an entry.
 
 # %% id="09-ex3"
 from firstflight import deployments
@@ -333,7 +335,7 @@ sent = busy.days(service.url, case, "2013-10-29", "2013-11-11", publish)
 print(f"{sent.n} requests, {sent.failed} failed, answered by {sent.by_release}")
 
 # %% [markdown]
-# Every flight got its answer, by version 2. What does the service's own page say? It is the one that dashboards read.
+# Every flight got its answer, by version 2. What does the service's own page say, the one that dashboards read?
 
 # %%
 service.at("metrics", "what the service counts")
@@ -374,7 +376,8 @@ for key in ("version", "feature_version", "state_age_days"):
 print(f"of {sent.n} requests, {sent.without_state} were answered without state")
 
 # %% [markdown]
-# `None`: no state at all. Version 2 was asked for two weeks without two of its features, the late rates of the last week, since nobody publishes them for feature version 1 any more.
+# `None`: no state at all. For two weeks version 2 answered without two of its features, the late rates of the last week: nobody publishes
+# them for feature version 1 any more.
 
 # %% [markdown] tags=["task"]
 # In October version 3 had a log loss of 0.516, and version 2 with its state would have had 0.436. **What did version 2 have in these two
@@ -420,10 +423,11 @@ print(f"{len(rows)} flights, late: {rows['label'].mean():.3f}")
 pd.DataFrame(table).T.round(3)
 
 # %% [markdown]
-# 0.525: **worse than the release it replaced**, 0.461, and than a guess. With its state the same version has 0.438. Without it, it says 34% late where 17% are.
+# 0.525: **worse than the release it replaced**, 0.461, and than a guess. With its state the same version has 0.438. Without it, it says 34%
+# late where 17% are.
 #
-# Be fair to stale state: rates of four to six weeks ago would have done no harm here, 0.435. The limit `state.max_age_days` refuses what is old, and so turned *stale* into *missing*.
-# It is still the right rule: in another month old rates may describe another world.
+# Be fair to stale state: rates of four to six weeks ago would have done no harm here, 0.435. The limit `state.max_age_days` turned *stale*
+# into *missing*. It is still the right rule: next month old rates may describe another world.
 #
 # The monitor does see it, once somebody asks it:
 
@@ -458,8 +462,8 @@ undone = deployments.change(
 check("09-ex4")
 
 # %% [markdown]
-# Now do what the [runbook](../RUNBOOK.md) says. `firstflight rollback` begins with a [preflight](glossary.ipynb#preflight): the questions whose *no* means that going
-# back may be worse than staying. One of its options asks them and changes nothing; `firstflight rollback --help` lists all.
+# Now do what the [runbook](../RUNBOOK.md) says. `firstflight rollback` begins with a [preflight](glossary.ipynb#preflight): the questions
+# whose *no* means that going back may be worse than staying. One of its options asks them and changes nothing:
 
 # %%
 # about 4 s
@@ -491,7 +495,7 @@ print(refusals[0].sentence)
 # %% [markdown]
 # It names the cause, and the command that mends it. Two weeks ago it would have said so, in 5 seconds.
 #
-# At 2 a.m. there is another thought: switch all the same. That is `--force`, and it asks for a permission of its own: the one that you decided in lesson 00.
+# To switch all the same is `--force`. It asks for a permission of its own: the one that you decided in lesson 00.
 
 # %%
 from firstflight.errors import PermissionRefused
@@ -504,7 +508,7 @@ for role in process.load().owners:
         print(error)
 
 # %% [markdown]
-# Whoever may: to switch against a *no* is to bet. The history keeps that it was forced, and what had failed. You do better, and mend it.
+# To switch against a *no* is to bet, and the history keeps that it was forced. You do better, and mend it.
 
 # %% [markdown] tags=["task"]
 # Publish the state of feature version 1, for each day since the pipeline forgot it on 1 October: the command that the preflight named, with `--since` and a day. About 10 seconds.
@@ -519,7 +523,7 @@ for role in process.load().owners:
 check("09-type2")
 
 # %% [markdown]
-# And so that it is not forgotten again: the pipeline publishes not what live needs, but what *every release that may serve* needs. From 12 November on:
+# So that it is not forgotten again, the pipeline publishes what *every release that may serve* needs. From 12 November on:
 
 # %%
 publish = operations.feature_versions(case)
@@ -540,8 +544,8 @@ ask(drops)
 # %% [markdown]
 # ## Can it say no?
 #
-# It says yes. Break something, to see whether it also says no: from some day on the temperature comes in Celsius, in a file with a correct checksum. The preflight compares the last week with the
-# week before it, and the last two days with the seven before them.
+# Break something, to see whether it also says no: from some day on the temperature comes in Celsius, in a file with a correct checksum. The
+# preflight compares the last week with the week before it, and the last two days with the seven before them.
 
 # %% [markdown] tags=["task"]
 # The unit changed 1, 2, 7 or 8 days ago. **For which of the four is the rollback refused?** Give a list, such as `[1, 8]`.
@@ -565,8 +569,8 @@ for days in (1, 2, 7, 8):
 came("09-guess5", refused)
 
 # %% [markdown]
-# One day does not move a median far enough here. After eight days both sides of each comparison are in Celsius; that was for the weekly monitor to say. Now change one digit
-# in the files of version 2, as a hand that *mends* something would.
+# One day does not move a median far enough here. After eight days both sides of each comparison are in Celsius; that was for the weekly
+# monitor to say. Now change one digit in the files of version 2, as a hand that *mends* something would.
 
 # %%
 with poisoned.another_feature_version("2"):
@@ -592,14 +596,15 @@ print(
 )
 
 # %% [markdown]
-# They ask whether a release *is what it was*. They do not ask whether it is too old, whether it has seen enough flights, or whether tomorrow is a holiday on which nobody could mend it.
+# They ask whether a release *is what it was*, and not whether it is too old, has seen enough flights, or whether tomorrow is a holiday.
 #
-# A question is a function of the evidence. It returns a sentence, or raises `RollbackRefused` with one. `evidence` has `release` (its `about` is a dict: `trained_from`, `trained_to`, `n_rows`, `recipe`),
-# `target` (the version), `drops.today`, `usecase`.
+# A question is a function of the evidence. It returns a sentence, or raises `RollbackRefused` with one. `evidence` has `release` (its `about`
+# is a dict: `trained_from` and `trained_to` as texts, `n_rows`, `recipe`), `target` (the version), `drops.today` (a date), `usecase`.
 
 # %% [markdown] tags=["task"]
-# Choose a failure that these four let through. Write `my_question`, and make `broken`: evidence in which it has happened. `about_1` is real evidence; `dataclasses.replace(evidence, drops=..., ...)` makes
-# any other. Your question lets version 2 of today through and refuses `broken`.
+# Choose a failure that these four let through. Write `my_question`, and make `broken`: evidence in which it has happened. `about_1` is real
+# evidence; `dataclasses.replace(evidence, drops=..., ...)` makes any other. Your question lets version 2 of today through, and refuses
+# `broken`.
 
 # %% id="09-ex5"
 from firstflight.errors import RollbackRefused
@@ -631,7 +636,8 @@ for name, asked_about in (("version 2", evidence), ("broken", broken)):
     print(f"{name}: {'ok' if answer.ok else 'NO'}, {answer.sentence}")
 
 # %% [markdown]
-# Your team would put it into `preflight.QUESTIONS`, after it has asked the mornings of a year how often it says no without a reason: a question that cries wolf gets forced.
+# At work, first ask the mornings of a year how often it says no without a reason: a question that cries wolf gets forced. Then it goes into
+# `preflight.QUESTIONS`.
 #
 # ## Switch, and prove
 #
@@ -641,8 +647,8 @@ for name, asked_about in (("version 2", evidence), ("broken", broken)):
 caller = busy.Caller(service.url, case)
 
 # %% [markdown] tags=["task"]
-# Roll back, here or in a terminal: `firstflight rollback` with `--reason`, a sentence, and `--url`, the service's address. Behind the exclamation mark you can write `{service.url}`; in a
-# terminal it is the address of the page that you opened, without `/metrics`. About 8 seconds.
+# Roll back, here or in a terminal: `firstflight rollback` with `--reason`, a sentence, and `--url`, the service's address. Behind the
+# exclamation mark that is `{service.url}`; in a terminal it is the address of the page that you opened, without `/metrics`. About 8 seconds.
 
 # %% id="09-type3" tags=["nbval-ignore-output"]
 # The seconds in its output differ on every run.
@@ -665,8 +671,8 @@ print(f"proof: {proof.equal} of {proof.n} answers equal, {proof.by_release} by v
 print(f"asked meanwhile: {caller.failed} failed, answered by versions {caller.versions}")
 
 # %% [markdown]
-# No caller noticed. The proof: requests that version 2 answered as live in September, 200 of them, were [frozen](glossary.ipynb#frozen-answers) before the switch, asked again, and compared
-# to the last digit. That is the difference between *the alias points to 2* and *version 2 is back*.
+# No caller noticed. The proof: 200 requests that version 2 answered as live in September were [frozen](glossary.ipynb#frozen-answers) before
+# the switch, asked again, and compared to the last digit. That is the difference between *the alias points to 2* and *version 2 is back*.
 #
 # And if a nervous hand presses the button again?
 
@@ -677,7 +683,7 @@ print(f"asked meanwhile: {caller.failed} failed, answered by versions {caller.ve
 # %% [markdown]
 # The bad release did not become `previous`, so there is nothing to go "back" to.
 #
-# A team that has never gone back does not know how long it takes. The proof may be asked for again at any time, and changes nothing that serves: that is half of a drill. Look at its seconds.
+# The proof may be asked for again at any time, and changes nothing that serves: that is half of a drill.
 
 # %% tags=["nbval-ignore-output"]
 # about 5 s
@@ -687,7 +693,7 @@ print(f"asked meanwhile: {caller.failed} failed, answered by versions {caller.ve
 # %% [markdown]
 # ## Who did what, and when?
 #
-# In spring somebody will ask. An airline disputes a prediction of 1 November: which version answered, since when, and who had decided it?
+# In spring an airline disputes a prediction of 1 November: which version answered, since when, and who had decided it?
 
 # %% [markdown] tags=["task"]
 # Ask the history: `firstflight history` has an option for a day. Put what it says of 1 November into `on_that_day`: the version, the day since when it was live, and the role that decided, as three texts in `( )`.
@@ -708,11 +714,13 @@ service.stop()
 history.table("flights")[["date", "action", "live", "candidate", "previous", "by"]]
 
 # %% [markdown]
-# Version 2 was live, says the history, and it is right. That it ran without state is in the prediction log, beside each answer. Both together are the truth about that day.
+# Version 2 was live, says the history, and it is right. That it ran without state stands in the prediction log, beside each answer. It takes
+# both.
 #
 # ## At work tomorrow
 #
-# Without this course, where a service follows MLflow's alias: keep requests and answers with each model. After the switch, load what the alias names, and compare.
+# Without this course, where a service follows MLflow's alias: keep requests and answers with each model. After the switch, load what the
+# alias names, and compare.
 
 # %%
 import mlflow
@@ -728,8 +736,8 @@ again = model.predict_proba(kept)[:, 1]
 print(np.isclose(again, kept["prediction"], rtol=0, atol=1e-9).sum(), "of", len(kept), "the same")
 
 # %% [markdown] tags=["task"]
-# Nobody asked version 3 to fly as a shadow first. Had `behind` been asked every morning of October, from the seventh day on, on which day would it have been proven worse than version 2? `solutions/` has one worked
-# answer. What is wrong with looking every morning?
+# Nobody asked version 3 to fly as a shadow first. Had `behind` been asked every morning from 7 October on, on which day would version 3 have
+# been proven worse than version 2? `solutions/` has one worked answer. What is wrong with looking every morning?
 
 # %% id="09-further"
 # BEGIN SOLUTION
@@ -746,7 +754,8 @@ print(f"labels up to {day:%d %B}: {look}")
 # %% [markdown]
 # ## What you did
 #
-# You decided about a release that was not proven, found the comparison that proves it bad, made things worse by moving an alias, and went back: a preflight, a switch that no caller noticed, a proof.
+# You decided about a release that was not proven, found the comparison that proves it bad, made things worse by moving an alias, and went
+# back: preflight, switch, proof.
 
 # %% tags=["nbval-ignore-output"]
 # The count follows the modules: it changes whenever somebody edits them.
@@ -762,12 +771,14 @@ checklist("09")
 # %% [markdown]
 # ## In practice
 #
-# - **One year, one story.** It shows that this can happen, not that it must: a fresher model is often better. That is why you measure.
-# - The preflight is cautious, and sometimes odd weather is all that it has found; [alarm rates](../docs/alarm-rates.md) counts the mornings. That is what `--force` is for.
-# - The proof needs answers that version 2 gave with its state, here of September, and `retention.state_days` keeps that state for so long. A team that tidies up sooner takes its own proof away.
+# - **One year, one story.** It shows that this can happen, not that it must: a fresher model is often better.
+# - The preflight is cautious: sometimes odd weather is all that it has found ([alarm rates](../docs/alarm-rates.md) counts the mornings).
+#   That is what `--force` is for.
+# - The proof needs answers that version 2 gave with its state, which `retention.state_days` keeps. A team that tidies up sooner takes its own
+#   proof away.
 # - If the inputs are poisoned, the old release gets them too. Going back mends a model, not a source.
 #
-# **Next:** all of this has worked on one machine, by hand. [Lesson 10](10_ship_from_ci.ipynb) lets a machine ask the questions.
+# **Next:** all of this was by hand, on one machine. [Lesson 10](10_ship_from_ci.ipynb) lets a machine ask the questions.
 
 # %%
 from classroom import end, leaves

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 10 · Ship from CI
 #
-# **The failure.** It worked on one laptop. A pull request cleans up one [feature](glossary.ipynb#feature), a model trained with it scores as before, two people approve.
-# At the next deployment of the service, nothing answers any more.
+# **The failure.** It worked on one laptop. A pull request cleans up one [feature](glossary.ipynb#feature), a model trained with it scores as
+# before, two people approve. At the next deployment of the service, nothing answers any more.
 
 # %% [markdown]
-# *What you'll do*: make that pull request with **git**, watch the outage, let a machine refuse it and mend it; send a retrain through commands that stop by themselves; fill in a
-# reviewer's page with **papermill**, and let **nbval** find a number that somebody changed.
+# *What you'll do*: make that pull request with **git**, watch the outage, let a machine refuse it and mend it; let a retrain stop by itself;
+# fill in a reviewer's page with **papermill**, and find a changed number with **nbval**.
 #
 # *What you need*: 50 minutes, lessons 00-09, git, 0.6 GB of memory.
 
@@ -19,8 +19,8 @@ show_map("10")
 # %% [markdown]
 # ## A clean-up
 #
-# It is 15 November, and version 2 is live again. A colleague wants the temperature in degrees Celsius, as everywhere else in the company. For this you get a repository to play
-# in: a copy of the project's code, with one commit. Your own checkout stays as it is.
+# It is 15 November, and version 2 is live again. A colleague wants the temperature in degrees Celsius. You get a repository to play in: a
+# copy of the project's code, with one commit. Your own checkout stays as it is.
 
 # %%
 from classroom import pull_request, today
@@ -39,8 +39,8 @@ code = file.read_text()
 print(code[code.index("    for name in WEATHER_FIELDS:\n        feat") : code.index(line)] + line)
 
 # %% [markdown] tags=["task"]
-# On a new branch, `celsius`, make `features["temp"]` Celsius: a line behind this loop (0 °C is 32 °F, 100 °C is 212 °F). Write the file by code, or open `clone/` of your workspace in an editor. Then commit:
-# `git switch -c BRANCH`, and `git commit --all --message "..."`.
+# On a new branch, `celsius`, make `features["temp"]` Celsius: a line behind this loop (0 °C is 32 °F, 100 °C is 212 °F). Write the file by
+# code, or open `clone/` of your workspace in an editor. Then commit: `git switch -c BRANCH`, `git commit --all --message "..."`.
 
 # %% id="10-ex1"
 # BEGIN SOLUTION
@@ -59,7 +59,8 @@ from classroom import check
 check("10-ex1")
 
 # %% [markdown]
-# On the laptop the colleague trains with both branches on October, and scores the first two weeks of November. With `main` the log loss is 0.444.
+# On the laptop the colleague trains with both branches on October, and scores the first two weeks of November. With `main` the log loss is
+# 0.444.
 
 # %% [markdown] tags=["task"]
 # **What is it with the branch?** The model is boosted trees, as the live one.
@@ -87,9 +88,10 @@ came("10-guess1", round(scores["celsius"], 3))
 print({name: f"{score:.6f}" for name, score in scores.items()})
 
 # %% [markdown]
-# Equal to all six digits: trees only ask whether a number is larger than another. On the laptop the change is harmless, and so it is approved.
+# Equal to all six digits: trees only ask whether a number is larger than another. So it is approved.
 #
-# But nobody trains on the day of a merge. What is live was fitted on Fahrenheit, and the next deployment of the service brings the branch's code to it.
+# But nobody trains on the day of a merge. What is live was fitted on Fahrenheit, and the next deployment of the service brings the branch's
+# code to it.
 
 # %% [markdown] tags=["task"]
 # **What do callers get from a service with the branch's code?** `"the same answers"`, `"wrong answers"` or `"no answer"`.
@@ -101,7 +103,7 @@ guess("10-guess2", "what callers get after the deployment", "wrong answers")
 # STUB: guess("10-guess2", "what callers get after the deployment", ...)
 
 # %% [markdown]
-# The next cell starts the service from the clone, with the registry that you know, and asks it for one flight. It takes about 10 seconds.
+# The next cell starts the service from the clone, with the registry that you know, and asks for one flight: about 10 seconds.
 
 # %%
 # about 10 s
@@ -119,8 +121,9 @@ came("10-guess2", "no answer" if answer.status_code == 503 else "an answer")
 print(answer.status_code, answer.json()["error"])
 
 # %% [markdown]
-# An outage. A [release](glossary.ipynb#release) keeps the [digest](glossary.ipynb#digest) of the feature code that made it, and whoever loads it compares. Without that, callers would get answers, and each of them for a freezing day:
-# wrong, and nobody would know. The service that refuses is the better failure. A better one still would come before the deployment.
+# An outage. A [release](glossary.ipynb#release) keeps the [digest](glossary.ipynb#digest) of the feature code that made it, and whoever loads
+# it compares. Without that, callers would get answers as for a freezing day: wrong, and nobody would know. To refuse is the better failure.
+# Better still is to ask before the deployment.
 
 # %% [markdown]
 # How does a cluster notice? It asks two pages: `livez`, is the process alive, and `readyz`, may it get requests?
@@ -149,14 +152,17 @@ print(service.log_tail(1))
 service.stop()
 
 # %% [markdown]
-# Alive, and not ready: a cluster keeps the old service up, if it asks `readyz`. The log knows that there is nothing to answer with, and not that a pull request is the reason.
+# Alive, and not ready: a cluster that asks `readyz` keeps the old service up. The log does not know that a pull request is the reason.
 #
 # ## The question that CI should ask
 #
-# **CI** runs commands for each pull request, on a machine that is nobody's laptop. A command ends with a number, its *exit code*: 0 if all is well, and any other makes the pull request red. The question is: *does this code load every release that may serve?* `firstflight check` asks it of the code that it runs from.
+# **CI** runs commands for each pull request, on a machine that is nobody's laptop. A command ends with a number, its *exit code*: 0 if all is
+# well; any other makes the pull request red. `firstflight check` asks of the code that it runs from: *does it load every release that may
+# serve?*
 
 # %% [markdown] tags=["task"]
-# Ask it of the branch, in one line: `cd` to the clone, then the command, with `PYTHONPATH=src` before it, so that Python takes the code of this folder and not the installed one. Then keep `_exit_code` as `red`. It takes about 5 seconds.
+# Ask it of the branch, in one line: `cd` to the clone, then the command, with `PYTHONPATH=src` before it, so that Python takes the code of
+# this folder and not the installed one. Keep `_exit_code` as `red`. About 5 seconds.
 
 # %% id="10-type1"
 # BEGIN SOLUTION
@@ -170,9 +176,9 @@ red = _exit_code
 check("10-type1")
 
 # %% [markdown]
-# Red, with the sentence that the log should have had: which release, which code, what to do. No test of the new model could say it, because the new model is not the one that is harmed.
+# Red, and it says which release, which code, what to do. No test of the new model could say it: the new model is not the one that is harmed.
 #
-# The digest is taken of the code as Python reads it, and of its constants. Here are four more edits of that file:
+# The digest is taken of what the code tells Python to do, and of its constants. Here are four more edits of that file:
 #
 # - `a_comment`: a comment is added to a feature function;
 # - `a_new_name`: its local variable `minutes` gets another name;
@@ -194,11 +200,12 @@ eight_days, another_way = True, True
 check("10-ex2")
 
 # %% [markdown]
-# A new version number costs a line; a wrong guess about what matters costs a night. So the code asks, and you need no opinion.
+# A new version number costs a line; a wrong guess about what matters costs a night. So the code asks.
 #
 # ## A version of its own
 #
-# The change is allowed, beside the old way. A `FeatureSet` holds one [feature version](glossary.ipynb#feature-version): its number `version`, its function `build(requests, lookup)`, and in `code` every function that the digest covers.
+# The change is allowed, beside the old way. A `FeatureSet` holds one [feature version](glossary.ipynb#feature-version): its number `version`,
+# its function `build(requests, lookup)`, which returns a dict of columns, and in `code` every function that the digest covers.
 
 # %% [markdown] tags=["task"]
 # Write `in_celsius(old)`: a feature set like `old`, as version 3, with `temp` in Celsius. `dataclasses.replace(old, version=..., build=..., code=...)` makes it. Your `build` calls `old.build`, and joins the tuple of `code`.
@@ -246,17 +253,20 @@ green = _exit_code
 check("10-type2")
 
 # %% [markdown]
-# Green. Versions 1 and 2 are there for the releases that need them, and whoever wants Celsius trains a release with version 3, and sends it through the gate. That is its price, and the argument to have in the review.
+# Green: the releases that need versions 1 and 2 find them. Whoever wants Celsius trains a release with version 3, and sends it through the
+# gate. That is its price.
 #
 # ## The step in a workflow
 #
-# **GitHub Actions** reads a file like this one. Each dash under `steps` is a step: `uses` an action that others wrote, named by its commit, or `run` a command.
+# **GitHub Actions** reads a file like this one. Each dash under `steps` is a step: `uses` an action that others wrote, named by its commit,
+# or `run` a command.
 
 # %%
 print(pull_request.WORKFLOW)
 
 # %% [markdown] tags=["task"]
-# Write the missing last `step` as YAML, in three quotes: a `name`, and the command to `run`. The branch is installed there, and `runs-on` names a machine that can read the registry.
+# Write the missing last `step` as YAML, in three quotes: a `name`, and the command to `run`. The branch is installed there, and `runs-on`
+# names a machine that can read the registry.
 
 # %% id="10-ex4"
 # BEGIN SOLUTION
@@ -278,14 +288,16 @@ print("\n".join(whole.splitlines()[-4:]))
 print("problems:", workflow.problems(whole) or "none")
 
 # %% [markdown]
-# The runners that GitHub lends see no registry of yours. The workflow of [this project](../.github/workflows/ci.yml) therefore compares with the branch that the pull request goes into: its last step but one.
+# GitHub's own runners see no registry of yours. The workflow of [this project](../.github/workflows/ci.yml) therefore compares with the
+# branch that the pull request goes into: its last step but one.
 #
 # ## A retrain without a laptop
 #
-# A retrain is commands too, started by a timer, a CI job or a person. Train on all of January to October.
+# A retrain is commands too, started by a timer, a CI job or a person.
 
 # %% [markdown] tags=["task"]
-# Type the command of the runbook: `firstflight train`, with the recipe `hist_gradient_boosting`, from 2013-01-01 to 2013-10-31, and feature version 2. It takes about 15 seconds. (`firstflight train --help` lists its options.)
+# Type the command of the runbook: `firstflight train`, with the recipe `hist_gradient_boosting`, from 2013-01-01 to 2013-10-31, and feature
+# version 2. About 15 seconds. (`firstflight train --help` lists its options.)
 
 # %% id="10-type3"
 # BEGIN SOLUTION
@@ -307,9 +319,10 @@ again = operations.register_snapshot(flights, about["snapshot"], about["recipe"]
 print("version", again, "of", registry.versions("flights"))
 
 # %% [markdown]
-# No fifth version: the [snapshot](glossary.ipynb#snapshot) is named by its content, and a version of it by this recipe is there.
+# No fifth version: the [snapshot](glossary.ipynb#snapshot) is named by its content, and there is a version of it by this recipe.
 #
-# The last line of a careless pipeline is `promote`. In a shell, `A && B` runs B only if A ended with 0, and `firstflight gate` ends with 0 for a pass alone.
+# The last line of a careless pipeline is `promote`. In a shell, `A && B` runs B only if A ended with 0, and `firstflight gate` ends with 0
+# for a pass alone.
 
 # %% [markdown] tags=["task"]
 # The [gate](glossary.ipynb#gate) held version 3, which knew thirty days. Version 4 knows ten months. **Its verdict?** `"pass"`, `"hold"` or `"fail"`.
@@ -321,7 +334,8 @@ guess("10-guess3", "the gate's verdict on version 4", "pass")
 # STUB: guess("10-guess3", "the gate's verdict on version 4", ...)
 
 # %% [markdown] tags=["task"]
-# Type the pipeline's line: `firstflight gate 4`, and only if that is a pass, `firstflight promote 4` by `model_owner`, with a reason. It takes about 15 seconds.
+# Type the pipeline's line: `firstflight gate 4`, and only if that is a pass, `firstflight promote 4` by `model_owner`, with a reason. About
+# 15 seconds.
 
 # %% id="10-type4" tags=["nbval-ignore-output"]
 # One of its lines is the time that an answer takes.
@@ -342,7 +356,8 @@ print(verdict.check("better_than_live").sentence)
 print("live:", history.serving("flights").releases["live"])
 
 # %% [markdown]
-# A [hold](glossary.ipynb#hold): better than version 2 by 0.0081, and the interval contains zero. `&&` ended the line, so nothing was promoted, and no person had to be awake. Where does the 0.0081 come from? It takes about 5 seconds.
+# A [hold](glossary.ipynb#hold): better than version 2 by 0.0081, and the interval contains zero. `&&` ended the line, and nothing was
+# promoted. Where does the 0.0081 come from? About 5 seconds.
 
 # %%
 # about 5 s
@@ -354,11 +369,13 @@ figures.version_against_live_by_day(gaps, verdict.check("better_than_live").inte
 print(f"of the whole gain, 5 November has {gaps['sum'].min() / gaps['sum'].sum():.0%}")
 
 # %% [markdown]
-# One day of fourteen has 65% of the gain, and the next fortnight need not have such a day. A person may [waive](glossary.ipynb#waiver) a hold, by name and with a reason. A machine has neither: it brings the evidence, and stops.
+# One day of fourteen has 65% of the gain. A person may [waive](glossary.ipynb#waiver) a hold, by name and with a reason. A machine has
+# neither: it brings the evidence, and stops.
 #
 # ## The page that the person reads
 #
-# The evidence is a notebook that is made anew for each week. **papermill** runs one with other values than it was written with: it looks for the cell with the tag `parameters`, which holds defaults, and puts a cell with yours behind it.
+# The evidence is a notebook, made anew for each week. **papermill** runs one with other values: it looks for the cell with the tag
+# `parameters`, which holds defaults, and puts a cell with yours behind it.
 
 # %% [markdown] tags=["task"]
 # Write that cell, as `parameters`. Three lines: `candidate` is 4, `last_day` is the text `"2013-11-07"`, `days` is 7. `new_code_cell(source, metadata={...})` makes a cell; its tags are a list in the metadata.
@@ -384,8 +401,9 @@ print(review_pages.READ, review_pages.SHOW, review_pages.SUM, sep="\n\n")
 # These are the three cells behind yours in `template.ipynb`. They read `days.csv` beside it: the fourteen days that you saw.
 
 # %% [markdown] tags=["task"]
-# Write `report(last_day)`: it runs `template.ipynb` of the folder `desk` for this day, and writes `week-2013-11-14.ipynb` (or another day) beside it. The call is `execute_notebook(input, output, parameters={...}, cwd=...)` of `papermill`; `cwd` is the folder
-# that the cells run in, and `progress_bar=False` keeps it quiet.
+# Write `report(last_day)`: it runs `template.ipynb` of the folder `desk` for this day, and writes `week-2013-11-14.ipynb` (or another day)
+# beside it. The call is `papermill.execute_notebook(input, output, parameters={...}, cwd=...)`; `cwd` is the folder that the cells run in,
+# and `progress_bar=False` keeps it quiet.
 
 # %% id="10-ex6"
 import papermill
@@ -418,20 +436,22 @@ for page_file in sorted(desk.glob("week-*.ipynb")):
     print(review_pages.printed(page_file), end="\n\n")
 
 # %% [markdown]
-# Nobody edits a page by hand for the next week. The pages go into the repository with their outputs, and a number in a repository looks like a fact.
+# The pages go into the repository with their outputs, and a number in a repository looks like a fact.
 #
 # ## A number that no longer holds
 #
-# So somebody "mends" one, in one of the two files, where a reviewer will look:
+# So somebody "mends" one, in one of the two files:
 
 # %%
 review_pages.somebody_mends_a_number(desk, gaps)
 
 # %% [markdown]
-# **nbval** is a plugin of pytest: `pytest --nbval FILE ...` runs notebooks anew, and compares each output with the one in the file. Each cell is a test: a dot, or an F. Of a difference it shows the file's output, `==`, and the fresh one.
+# **nbval** is a plugin of pytest: `pytest --nbval FILE ...` runs notebooks anew, and compares each output with the one in the file. Each cell
+# is a test: a dot, or an F. Of a difference it shows the file's output, `==`, and the fresh one.
 
 # %% [markdown] tags=["task"]
-# Let it run both pages, in the folder `desk` (about 8 seconds). Which page was changed, and which number should stand there? Give `page` the file's name and `should_be` the number, with its sign, as a fresh run prints it.
+# Let it run both pages, in the folder `desk` (about 8 seconds). Which page was changed, and which number should stand there? `page` is the
+# file's name, `should_be` the number as a fresh run prints it, with its sign.
 
 # %% id="10-ex7" tags=["nbval-ignore-output"]
 # pytest says how long it took.
@@ -446,9 +466,8 @@ page, should_be = "week-2013-11-14.ipynb", 0.0116
 check("10-ex7")
 
 # %% [markdown]
-# One character, and nbval marks it. On a pull request the run would end red here, and the reviewer would see why.
-#
-# The course checks itself like this: each number in `solutions/` stands there because a fresh run printed it again, except in pictures and in cells that are marked as measured.
+# One character, and nbval marks it: a pull request would end red here. The course checks `solutions/` like this, except pictures and cells
+# that are marked as measured.
 #
 # ## At work tomorrow
 #
@@ -469,8 +488,9 @@ for now in ("return late.mean()", "return late.median()"):
     print(f"{now}: {'loads' if same_code else 'changed under a release, refuse it'}")
 
 # %% [markdown] tags=["task"]
-# Ask the question without a registry, for a CI that sees none: which feature versions of `main` does the branch `celsius` compute in another way, or no longer at all? `pull_request.case_of(branch).features` holds feature sets by number, each with a `code_digest`. There
-# is no check; `solutions/` has an answer.
+# Ask the question without a registry: which feature versions of `main` does the branch `celsius` compute in another way, or no longer at all?
+# `pull_request.case_of(branch).features` holds feature sets by number, each with a `code_digest`. There is no check; `solutions/` has an
+# answer.
 
 # %% id="10-further"
 # BEGIN SOLUTION
@@ -485,8 +505,8 @@ print("new:", sorted(set(branch) - set(main)))
 # %% [markdown]
 # ## What you did
 #
-# A pull request that was harmless on a laptop took the service down; one command refuses it, and a new feature version mends it. A retrain stopped before the step that is a person's, papermill made the
-# page for that person, and nbval found one wrong character.
+# A pull request that was harmless on a laptop took the service down; one command refuses it, and a new feature version mends it. A retrain
+# stopped before the step that is a person's. papermill made the page for that person, and nbval found one wrong character.
 
 # %% tags=["nbval-ignore-output"]
 # Measured: megabytes differ between machines, lines with each version.
@@ -503,13 +523,13 @@ checklist("10")
 # %% [markdown]
 # ## In practice
 #
-# - **Green means: what was asked is as it was.** CI does not know that Celsius is wrong. It asks what somebody wrote down, so write down the question after each outage.
+# - **Green means: what was asked is as it was.** CI does not know that Celsius is wrong. After each outage, write down the question.
 # - A CI job that asks about the live release must see history and registry. Give it a password that reads and cannot promote.
-# - Actions are named by their commit above: a tag can be moved by whoever owns the action.
+# - Actions are named by their commit: a tag can be moved by whoever owns the action.
 # - Strict comparison of outputs needs seeds, sorted rows, rounded numbers, one thread and a lock.
-# - This course runs in CI on a laptop's data. Yours may be too large: run the path on a month, and the gate on all of it, at night.
+# - Your data may be too large for CI: run the path on a month, and the gate on all of it, at night.
 #
-# **Next:** [lesson 11](11_ship_the_second_model.ipynb). The path exists. What does a second model cost on it?
+# **Next:** the path exists. [Lesson 11](11_ship_the_second_model.ipynb): what does a second model cost on it?
 
 # %%
 from classroom import end, leaves

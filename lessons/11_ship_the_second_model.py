@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 11 · Ship the second model
 #
-# **The failure.** "The first one took us three months." Somebody asks for a second model: how many minutes will a flight be in the air? Nobody wants three
-# months again, so it is made in a notebook, without all that. In April it is level with the simplest guess, and nobody looks again.
+# **The failure.** "The first one took us three months." Somebody asks for a second model: how many minutes will a flight be in the air? So it
+# is made in a notebook, without all that. In April it is level with the simplest guess, and nobody looks again.
 #
-# *What you'll do*: write what a second model must bring of its own, its [label](glossary.ipynb#label) and its [naive guess](glossary.ipynb#naive-guess); send it down the path of the first one by commands; treat it like the first
-# when it disappoints; count what it took.
+# *What you'll do*: write what a second model must bring of its own, its [label](glossary.ipynb#label) and its [naive
+# guess](glossary.ipynb#naive-guess); send it down the path of the first one; count what it took.
 #
 # *What you need*: 35 minutes, lessons 00-10, 1.2 GB of memory.
 
@@ -18,8 +18,9 @@ show_map("11")
 # %% [markdown]
 # ## What a second model brings
 #
-# Only the folder [`usecases/`](../src/firstflight/usecases) knows what a flight is. The rest of the path asks a **use case** for its request, features, state, label, naive guess and recipes. The
-# second one, [`air_time.py`](../src/firstflight/usecases/air_time.py), is asked at the same moment with the same request, and imports weather and schedule from the first.
+# Only the folder [`usecases/`](../src/firstflight/usecases) knows what a flight is. The rest of the path asks a **use case** for its request,
+# features, state, label, naive guess and recipes. The second one, [`air_time.py`](../src/firstflight/usecases/air_time.py), imports request,
+# weather and schedule from the first.
 
 # %%
 from datetime import date
@@ -41,7 +42,8 @@ january = drops.read("flights", date(2013, 1, 9), date(2013, 1, 10))
 january[[*case.key, "dep_delay", "arr_delay", "air_time"]].tail(3)
 
 # %% [markdown] tags=["task"]
-# Write `labels`: from the [drops](glossary.ipynb#drop) and two days to a table with the columns of `case.key` and `label`, the air time in minutes as a decimal number. A flight without an air time was cancelled or diverted, and has no label.
+# Write `labels`: from the [drops](glossary.ipynb#drop) and two days to a table with the columns of `case.key` and `label`, the air time in
+# minutes as a decimal number. A flight without an air time was cancelled or diverted, and has no label.
 
 
 # %% id="11-ex1"
@@ -59,7 +61,8 @@ from classroom import check
 check("11-ex1")
 
 # %% [markdown]
-# The naive guess needs no model: the mean air time of the route over the last seven days. It is a query each morning, and the model will have to beat it. `flown` holds every flight that flew, with its route.
+# The naive guess needs no model: the mean air time of the route over the last seven days. The model will have to beat it. `flown` holds every
+# flight that flew, with its route.
 
 # %%
 from classroom.second_model import flown_with_route, naive_from
@@ -68,7 +71,9 @@ flown = flown_with_route(drops, date(2013, 1, 1), date(2013, 1, 31))
 flown.tail(3)
 
 # %% [markdown] tags=["task"]
-# Write `week_mean`: the mean `air_time` per `route` over the seven complete days before `day`, and only for routes with at least two flights in them. `flown` may also hold that day and days after it: nobody knows those yet.
+# Write `week_mean`: the mean `air_time` per `route` over the seven complete days before `day`, and only for routes with at least two flights
+# in them. `flown` may also hold that day and later ones: nobody knows those yet. Its `date` holds timestamps: compare with
+# `pd.Timestamp(day)`.
 
 
 # %% id="11-ex2"
@@ -88,7 +93,7 @@ def week_mean(flown, day):
 check("11-ex2")
 
 # %% [markdown]
-# Your two functions are a use case now, together with what is imported. Does it say the same as the one that the path keeps? The guesses take about 20 seconds.
+# Your two functions and what is imported are a use case now. Does it say the same as the one that the path keeps? About 20 seconds.
 
 # %%
 # about 20 s
@@ -105,8 +110,8 @@ print("labels equal: ", rows["label"].equals(theirs["label"]))
 print("guesses equal:", np.allclose(rows["naive"], theirs["naive"], equal_nan=True))
 
 # %% [markdown]
-# Two functions, each known to the last minute, and a contract, features and a state that were there. What is missing is a decision: how good is good enough? `process.toml` has a section for it: mean
-# absolute error in minutes, a bias of at most 3, and, as for any first release, proven better than naive.
+# What is missing is a decision: how good is good enough? `process.toml` has a section for it: mean absolute error in minutes, a bias of at
+# most 3, and, as for any first release, proven better than naive.
 
 # %%
 from firstflight import metrics, process
@@ -118,10 +123,11 @@ print(f"the mean of the last seven days is {minutes.mean():.2f} minutes off")
 # %% [markdown]
 # ## Is there anything to ship?
 #
-# Make the notebook's model first: trained on January to March, and left alone, as such models are. It is judged on the first fortnight of each month after. Beside it stands the same recipe, trained again each quarter.
+# First the notebook's model: trained on January to March, and left alone. It is judged on the first fortnight of each month after. Beside it
+# stands the same recipe, trained again each quarter.
 
 # %% [markdown] tags=["task"]
-# By how many minutes does the model that was left alone lose to the seven-day mean in July? (A negative number if you think that it wins.)
+# By how many minutes does the model that was left alone lose to the seven-day mean in July? (Negative if you think that it wins.)
 
 # %% id="11-guess1"
 from classroom import guess
@@ -153,8 +159,8 @@ for name, found in july.items():
     print("  ", found.check("calibration").sentence)
 
 # %% [markdown]
-# Left alone, it says nearly ten minutes too much and loses to a mean by 4.79. Nobody would have asked: it has no gate and no naive guess. Trained again, to June, the same recipe is ahead by 0.38 minutes, which a fortnight does not
-# prove: winds last for days.
+# Left alone, it says nearly ten minutes too much and loses to a mean by 4.79. Trained again, to June, the same recipe is ahead by 0.38
+# minutes, which a fortnight does not prove: winds last for days.
 
 # %%
 from classroom import figures
@@ -162,8 +168,8 @@ from classroom import figures
 figures.against_the_mean_of_a_week(verdicts)
 
 # %% [markdown] tags=["task"]
-# In how many of the seven fortnights is the model that is trained each quarter **proven** better than the mean? Compute `proven` from `verdicts["each quarter"]`: the check `beats_naive` of each verdict has an
-# `interval` with `low` and `high`.
+# In how many of the seven fortnights is the model that is trained each quarter **proven** better than the mean? Compute `proven` from
+# `verdicts["each quarter"]`: the check `beats_naive` of each verdict has an `interval` with `low` and `high`.
 
 # %% id="11-ex3"
 # BEGIN SOLUTION
@@ -180,12 +186,12 @@ for name, column in verdicts.items():
     print(f"{name:>12}:", *(verdict.check("beats_naive").outcome for verdict in column))
 
 # %% [markdown]
-# In June the one of each quarter even is proven *worse*: until the retrain on June it is still the model of March. The winds of summer are not those of winter, and the mean follows them by itself. At best the recipe ties, and it needs
-# retraining to do that.
+# In June even the one of each quarter is proven *worse*: it still is the model of March. The mean follows the winds of the season by itself.
+# At best the recipe ties, and it needs retraining to do that.
 #
 # ## The same path
 #
-# The commands of the runbook, each with `-u air_time`. The drops are there: both models read the same upstream. Training takes about 15 seconds.
+# The commands of the runbook, each with `-u air_time`. The drops are there: both models read the same upstream. About 15 seconds.
 
 # %%
 # about 15 s
@@ -195,7 +201,7 @@ for name, column in verdicts.items():
 # [Snapshot](glossary.ipynb#snapshot), [release](glossary.ipynb#release), digest: nothing of it was written for this model.
 
 # %% [markdown] tags=["task"]
-# Let the gate judge version 1 of `air_time`: type the command. It takes about 10 seconds, and ends with an exit code for scripts, which `_exit_code` holds afterwards.
+# Let the gate judge version 1 of `air_time`: type the command. It takes about 10 seconds, and ends with an exit code for scripts.
 
 # %% id="11-type1" tags=["nbval-ignore-output"]
 # One of its lines is the time that an answer takes.
@@ -213,14 +219,16 @@ print(judged.verdict, "by", judged.decided_by, "on", judged.first_day, "to", jud
 print(judged.check("beats_naive").sentence)
 
 # %% [markdown]
-# An honest verdict: [hold](glossary.ipynb#hold). In this fortnight the mean is ahead by 0.12 minutes, and neither is proven better. What does the path do with somebody who is proud of the model?
+# An honest verdict: [hold](glossary.ipynb#hold). In this fortnight the mean is ahead by 0.12 minutes, and neither is proven better. What if
+# somebody is proud of the model?
 
 # %%
 # !firstflight promote 1 -u air_time --by model_owner --reason "the second model is ready"
 
 # %% [markdown] tags=["task"]
-# Refused, as any hold. The one way out is a [waiver](glossary.ipynb#waiver). Record one for version 1 of `air_time`, by `model_owner`, with a reason that you would like to read in a year: what is known, who is at risk, and the
-# day on which you will look again, 22 November. `firstflight waive --help` shows its form.
+# Refused, as any hold. The one way out is a [waiver](glossary.ipynb#waiver). Record one for version 1 of `air_time`, by `model_owner`, with a
+# reason for a reader in a year: what is known, who is at risk, and the day on which you look again, 22 November. `firstflight waive --help`
+# shows its form.
 
 # %% id="11-type2"
 # BEGIN SOLUTION
@@ -237,7 +245,8 @@ check("11-type2")
 # !firstflight state -u air_time --feature-version 1
 
 # %% [markdown]
-# Version 3 of the first model had a waiver too, and put a proven release at risk for a hope. Here nothing is live, and the reason says when somebody will look again.
+# Version 3 of the first model had a waiver too, and put a proven release at risk. Here nothing is live, and the reason says when somebody
+# looks again.
 #
 # The service is the one of lesson 06, told another name. Ask for three flights, and once with an answer smuggled in.
 
@@ -300,7 +309,7 @@ came("11-guess2", round(excess.mean, 2))
 print("pages:", sum(alert["level"] == "page" for alert in seen["alerts"]), "| difference:", excess)
 
 # %% [markdown]
-# No page. The mean is ahead by 0.63 minutes, over half a minute, and a week of winds cannot prove it: from 0.06 minutes better to 1.32 worse would look the same. What is certain is that nobody has shown the model to be better.
+# No page. The mean is ahead by 0.63 minutes, and a week of winds cannot prove it: from 0.06 minutes better to 1.32 worse would look the same.
 #
 # A tie is worth nothing here, since the mean needs no service. The runbook says: roll back.
 
@@ -308,7 +317,7 @@ print("pages:", sum(alert["level"] == "page" for alert in seen["alerts"]), "| di
 # !firstflight rollback -u air_time --reason "not better than the mean of seven days"
 
 # %% [markdown]
-# True, and worth knowing before the first release of anything: there is nothing to go back to. What there is instead is the naive guess.
+# There is nothing to go back to: worth knowing before any first release. What there is instead is the naive guess.
 
 # %% [markdown] tags=["task"]
 # Take the model out of service: type the command of the runbook that leaves nothing live, as `model_owner`, with a reason. (`firstflight --help` lists the commands.)
@@ -328,11 +337,12 @@ from firstflight import history
 history.table("air_time")[["date", "action", "live", "by"]]
 
 # %% [markdown]
-# **A cheap path makes a no cheap.** In its first week, with one release and nobody harmed, you know that this model is not worth its service yet.
+# **A cheap path makes a no cheap.** In its first week, with one release and nobody harmed, you know that this model is not worth its service
+# yet.
 #
 # ## What it took
 #
-# Counted the same way for both: lines of code, decisions, and records until the first answer.
+# Counted the same way for both:
 
 # %% tags=["nbval-ignore-output"]
 # Counted in the package as it is today: each edit of it changes the figures.
@@ -341,8 +351,9 @@ from classroom.second_model import effort
 effort()
 
 # %% [markdown]
-# Read it row by row. **Lines fall**: most of what the second model needs, it shares with the first, and the path itself is not in the table because both have all of it. **Decisions do not fall**: a second model is a second set of promises. Most
-# of them have the value that the first one's have, and each had to be asked. **Records do not fall at all**: a version, a verdict, a promotion, and here a waiver. That is right: a gate that is skipped for the second model is no gate.
+# **Lines fall**: most of what the second model needs, it shares with the first. (The path itself is not in the table.) **Decisions do not
+# fall**: most have the value that the first one's have, and each had to be asked. **Records do not fall at all**: a version, a verdict, a
+# promotion, here a waiver. A gate that is skipped for the second model is no gate.
 
 # %% tags=["nbval-ignore-output"]
 # Measured by the clock, and counted: each run has other figures.
@@ -357,7 +368,7 @@ ledger.measure("11", glue_lines=int(own["lines of its own"]))
 # %% [markdown]
 # ## At work tomorrow
 #
-# The first thing to write for any model is what one would say without it, and the interval of the difference. With pandas and scipy alone:
+# Write first what one would say without a model, and the interval of the difference. With pandas and scipy alone:
 
 # %%
 import pandas as pd
@@ -374,7 +385,8 @@ print(f"model minus naive, by day: {daily.mean():+.3f} [{found.low:+.3f}, {found
 # (Days that resemble each other need wider intervals: lesson 05.)
 
 # %% [markdown] tags=["task"]
-# What would **your** second use case bring? Write down its label, the day on which the label is known, and a naive guess; or go on here: does yesterday's mean of the route beat the mean of the week as a naive guess? There is no check. `solutions/` has a worked answer.
+# What would **your** second use case bring? Write down its label, the day on which the label is known, and a naive guess. Or go on here: does
+# yesterday's mean of the route beat the mean of the week? There is no check. `solutions/` has a worked answer.
 
 # %% id="11-further"
 # BEGIN SOLUTION
@@ -396,15 +408,15 @@ from classroom import checklist
 checklist("11")
 
 # %% [markdown]
-# **What you did.** You wrote a label and a naive guess, and sent a regression down the path of a classifier. The gate held it, a waiver let it out with a day to look again, the day came, nothing was proven, and it was withdrawn.
+# **What you did.** You wrote a label and a naive guess, and sent a regression down the path of a classifier. The gate held it, a waiver let
+# it out with a day to look again, nothing was proven, and it was withdrawn.
 #
 # *In practice*
 #
-# - **Write the naive guess first.** Here it is seven days of a mean. It needs no service, and follows the seasons.
-# - Two models that share feature code share its digests: a change of `weather_known` needs a new version in both. That is the price of not copying it.
-# - The service is a process per model. Two models cost two times its memory.
-# - Prediction drift is nearly blind here: which routes fly decides the predictions, and hides the wind. `process.toml` says so and makes it a diagnosis.
-# - The lines that a model shares are lines that nobody changes alone.
+# - **Write the naive guess first.** Here it needs no service, and follows the seasons.
+# - Two models that share feature code share its digests: a change of `weather_known` needs a new version in both.
+# - The service is a process per model: two models cost two times its memory.
+# - Prediction drift is nearly blind here: which routes fly decides the predictions, and hides the wind. `process.toml` makes it a diagnosis.
 #
 # **Next:** [lesson 12](12_read_the_ledger.ipynb). All rows of the ledger are there. Add them up.
 

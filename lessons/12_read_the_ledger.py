@@ -1,11 +1,13 @@
 # %% [markdown]
 # # 12 · Read the ledger
 #
-# **The failure.** "So, should we buy a platform?" The meeting has a price list, two demonstrations, and nobody who knows what the tools they have cost or prevented. The loudest opinion wins.
+# **The failure.** "So, should we buy a platform?" Nobody in the meeting knows what the tools they have cost or prevented. The loudest opinion
+# wins.
 #
-# *What you'll do*: add up what every lesson measured on this machine; read the history of both models to its end; write the sum that answers *build or buy*, find the number that it hangs on, and judge five teams.
+# *What you'll do*: add up what each lesson measured; read both models' history to its end; write the sum of *build or buy*, find the number
+# that it hangs on; judge five teams.
 #
-# *What you need*: 30 minutes, lessons 00-11, 0.4 GB of memory. New words are in the [glossary](glossary.ipynb).
+# *What you need*: 30 minutes, lessons 00-11, 0.4 GB of memory.
 
 # %%
 from classroom import begin, show_map
@@ -16,8 +18,8 @@ show_map("12")
 # %% [markdown]
 # ## What was measured
 #
-# Every lesson wrote one row into the [ledger](glossary.ipynb#ledger): what its tool took on disk beside what was there, how long it took to start, what it held in memory, and how many lines of our own hold it in place. Four tools came from
-# outside, and each carries a part of the path.
+# Each lesson wrote into the [ledger](glossary.ipynb#ledger) what its tools cost on this machine: disk, seconds to start, memory, and the
+# lines of our own that hold them in place. Four tools came from outside.
 
 # %% [markdown] tags=["task"]
 # Which of the four has most lines of **our own code** behind it: `"Prefect"`, `"MLflow"`, `"BentoML"` or `"Evidently"`?
@@ -48,30 +50,28 @@ figures.ledger_in_four_currencies(measured)
 measured.round(1)
 
 # %% [markdown]
-# There is no sum: megabytes, seconds and lines do not add. Read each bar beside the failure in its row.
+# Megabytes, seconds and lines do not add. Read each bar beside the failure in its row.
 
 # %% tags=["nbval-ignore-output"]
 # The ledger holds measurements of this machine: another run has other figures.
 ledger.table().reset_index()[["lesson", "tool", "prevented", "glue lines"]]
 
 # %% [markdown]
-# A cost is small or large next to what it prevented. Next to no failure at all, it is always too large.
+# A cost is small or large next to what it prevented.
 #
 # ## What each one gave, and where it hurt
 #
-# Each sentence was met on the way, in a lesson or while this course was made.
-#
 # | tool | it gave | it hurt |
 # |---|---|---|
-# | Prefect | retries, one run per month that can be found, a failure that can be read | a server before the first flow; it asks for a new FastAPI, and everybody gets that one |
-# | MLflow | lineage, one artifact that loads itself, aliases | aliases move without a trace, so the history is our code; its server starts fifteen processes unless told otherwise |
-# | BentoML | typed endpoints, health, metrics, a Bento to ship | how a release is swapped under load is our code, and so is the log |
-# | Evidently | distances and reports that nobody wants to write | an empty column is an exception; its headline, the share of drifted columns, was no guide to harm |
-# | `process.toml` and the gate | the decisions that the rest obeys | nobody sells it, and it has to be written |
+# | Prefect | retries, one run per month, readable failures | a server before the first flow |
+# | MLflow | lineage, artifacts that load themselves, aliases | aliases move without a trace, so the history is our code |
+# | BentoML | typed endpoints, health, metrics | the swap under load is our code |
+# | Evidently | distances and reports | its share of drifted columns was no guide to harm |
+# | `process.toml`, the gate | the decisions that the rest obeys | nobody sells it |
 #
 # ## What it was for
 #
-# The other side of the ledger is the [deployment history](glossary.ipynb#deployment-history): what was live, when, and by whose decision.
+# What was live, when, and by whose decision: the [deployment history](glossary.ipynb#deployment-history).
 
 # %%
 from classroom import today
@@ -82,8 +82,8 @@ changes = history.table("flights")
 changes.drop(columns=["candidate", "reason"])
 
 # %% [markdown] tags=["task"]
-# An airline asks: "On 5 November you told us 0.7 for our flight. Which release said so?" Ask the history with the command of the runbook, `firstflight history`, which has an option `--at`.
-# Put its command behind the exclamation mark, and what it says into `answered_by`, as a text.
+# An airline asks: "On 5 November you told us 0.7 for our flight. Which release said so?" Ask `firstflight history` with its option `--at`,
+# behind the exclamation mark. Put the version that it names into `answered_by`, as a text.
 
 # %% id="12-type1"
 # BEGIN SOLUTION
@@ -120,8 +120,8 @@ figures.live_releases({"flights": flights, "air_time": air_time})
 flights
 
 # %% [markdown]
-# Blue is no promise either. Version 1 had passed, and broke in June: no gate sees a season that it has not met. And after 29 October version 2, which had passed too, ran for two weeks without its state. The
-# [monitor](glossary.ipynb#monitor) and the [rollback](glossary.ipynb#rollback) are for that.
+# Blue is no promise either. Version 1 had passed, and broke in June: no gate sees a season that it has not met. Version 2 had passed too, and
+# ran for two weeks without its state. For that there are the [monitor](glossary.ipynb#monitor) and the [rollback](glossary.ipynb#rollback).
 
 # %% [markdown] tags=["task"]
 # On how many days was a release of `flights` live whose gate had not said `pass`? Compute `unproven` from the table `flights`.
@@ -141,9 +141,9 @@ print(f"{unproven} of {flights['days'].sum()} days")
 # %% [markdown]
 # ## Build or buy: the worksheet
 #
-# A platform sells the parts that you have just built. What it does not sell is in your `process.toml`: what is good enough, who decides, what pages whom. You pay for those in both columns.
+# A platform sells the parts that you have just built. What is in your `process.toml` it does not sell: that you pay for in both columns.
 #
-# The numbers are **placeholders**. Overwrite each with one that you can defend: a day is a working day of one person, a price is per year.
+# The numbers are **placeholders**: put in those that you can defend. A day is one person's working day, a price is per year.
 
 # %%
 DAY_RATE = 600  # what a working day of one person costs
@@ -156,7 +156,8 @@ options = pd.DataFrame(
 options
 
 # %% [markdown] tags=["task"]
-# Write the sum: what does an `option` (one of the two columns) cost over some `years` with some `models`? Set-up once; each model once; care in each year, and for each model in each year; and each year its price, with that of each model.
+# Write `total`: what an `option` (one of the two columns) costs over `years` with `models`. Set-up once; each model once; care in each year,
+# and for each model in each year; the price in each year, and that of each model. Days cost `DAY_RATE`.
 
 
 # %% id="12-ex2"
@@ -180,7 +181,7 @@ costs.index = list(models)
 figures.build_or_buy(costs, YEARS)
 
 # %% [markdown]
-# A picture that looks like an answer. But each of its numbers is a guess, and some matter more than others. `cheaper` counts the cases, of 1 to 20 models, in which building costs less.
+# It looks like an answer, and each of its numbers is a guess. `cheaper` counts in how many cases, of 1 to 20 models, building costs less.
 
 
 # %%
@@ -192,7 +193,7 @@ def cheaper(table):
 print(f"building is cheaper in {cheaper(options)} of {len(models)} cases")
 
 # %% [markdown] tags=["task"]
-# Every number may be off by half. **In how many of the 20 cases is building still cheaper**, if its days of care a year are 1.5 times as many as you thought?
+# Every number may be off by half. **In how many of the 20 cases is building still cheaper** if its days of care a year are 1.5 times as many?
 
 # %% id="12-guess2"
 # BEGIN SOLUTION
@@ -201,7 +202,8 @@ guess("12-guess2", "cases in which building wins with half as much care again", 
 # STUB: guess("12-guess2", "cases in which building wins with half as much care again", ...)
 
 # %% [markdown] tags=["task"]
-# Find out. Write `off_by_half`: from the worksheet, a row's name and an option's name to the number of cases in which building is cheaper when this one number is 1.5 times as high. Leave `table` as it is; `cheaper` counts for you.
+# Find out. Write `off_by_half`: from the worksheet, a row's name and an option's name to the number of cases in which building is cheaper
+# when this one number is 1.5 times as high. Leave `table` as it is: `table.astype(float)` is a copy that can hold halves. `cheaper` counts.
 
 
 # %% id="12-ex3"
@@ -223,14 +225,14 @@ came("12-guess2", int(moved.loc["days of care a year", "build"]))
 moved.rename(columns=lambda option: f"{option} 1.5 times")
 
 # %% [markdown]
-# Of 20 cases, building wins anything between the smallest and the largest number of that table, and no opinion was needed for it: only numbers that are half as high again as somebody thought.
+# Building wins anything between the smallest and the largest number of that table, and no opinion was needed for it.
 #
-# So do not buy, and do not build, on a worksheet. Do the cheapest thing that makes the dearest unknown known: one model, on the smallest path, with a ledger.
+# So do not decide on a worksheet. Do the cheapest thing that makes the dearest unknown known: one model, on the smallest path, with a ledger.
 #
 # ## Five teams
 #
-# Money is one question of five. The project's brief has a rule of thumb: lean to buying a platform with few models, one cloud, hardly anybody for a platform, the usual audits and ordinary tabular work; lean to composing your own
-# in the other cases. Here are five teams by these five questions.
+# Money is one question of five. A rule of thumb: buy with few models, one cloud, hardly anybody for a platform, usual audits and tabular
+# work; else compose your own.
 
 # %%
 questions = ["models", "clouds", "platform people", "audit", "workload"]
@@ -247,7 +249,8 @@ teams = pd.DataFrame(
 teams
 
 # %% [markdown] tags=["task"]
-# Write `leans_to_composing`: for one `team` (a row of the table), how many of the five answers speak for composing: 10 models or more; more than one cloud; 4 platform people or more; an audit that is not standard; a workload that is not tabular.
+# Write `leans_to_composing`: for a `team` (a row of the table), how many of the five answers speak for composing: 10 models or more; more
+# than one cloud; 4 platform people or more; an audit that is not standard; a workload that is not tabular.
 
 
 # %% id="12-ex4"
@@ -271,29 +274,29 @@ check("12-ex4")
 teams.assign(composing=[leans_to_composing(team) for _, team in teams.iterrows()])
 
 # %% [markdown]
-# The first team should buy, or wait. The second should not. The three others get no answer from a count, and that is the honest middle: buy storage, basic orchestration and identity; compose what your failures ask of you,
-# which is most often evaluation, monitoring and serving.
+# The first team should buy, or wait; the second should not. The others get no answer from a count, and that is honest: buy storage,
+# orchestration and identity; compose what your failures ask of you.
 #
 # ## What to add next
 #
-# Nothing, until a failure asks for it that you can name and have had.
+# Nothing, until you have had the failure that asks for it.
 #
 # | not here | add it when this has happened |
 # |---|---|
-# | a shared MLflow server on PostgreSQL, and a shared place for the history | people on two machines had to change what serves (the lock holds on one), or CI could not see them |
-# | object storage | a laptop died with the only copy of a live release, and of its backup |
+# | a shared MLflow server and history | people on two machines changed what serves (the lock holds on one) |
+# | object storage | a laptop died with the only copy of a live release |
 # | real permissions | somebody typed `--by model_owner` who is not; here a role is a word |
-# | a scheduler that is always on | the laptop slept at six, and a day had no state |
-# | a feature store | two teams computed one rate in two ways, or a day is too old for the state |
-# | more workers, a load balancer | requests waited at the load you have, not at the load you hope for |
-# | Kubernetes | you have more services than people who can restart them |
-# | a data-quality tool | a drop was wrong in a way that `drops.verify` and the contract cannot say |
-# | a GPU server, such as Triton | the model does not fit the budget of `one_row_ms_max` on a CPU |
-# | a platform | you can name three rows of this table that it takes off you, and what each of them cost last year |
+# | a scheduler that is always on | the laptop slept at six |
+# | a feature store | two teams computed one rate in two ways |
+# | more workers | requests waited at the load you have |
+# | Kubernetes | more services than people who can restart them |
+# | a data-quality tool | a drop was wrong, and the contract cannot say it |
+# | a GPU server | the model does not fit `one_row_ms_max` on a CPU |
+# | a platform | you can name three of these rows, and their cost last year |
 #
 # ## At work tomorrow
 #
-# A ledger is a file with a line per tool. Its first column needs no tool at all:
+# A ledger is a file with a line per tool:
 
 # %% tags=["nbval-ignore-output"]
 # Measured: the size differs between machines.
@@ -311,7 +314,8 @@ row = {"tool": "mlflow", "mb": megabytes("mlflow"), "prevented": "a model nobody
 json.dumps(row)
 
 # %% [markdown] tags=["task"]
-# Defend one and refuse one, for your own team: a tool of the ledger that you would take to work, with the failure it prevents *there* and what it costs; and a line of the table above that you would not add yet, because its failure has not happened.
+# For your own team, defend a tool of the ledger: the failure that it prevents *there*, and what it costs. Refuse a line of the table above,
+# because its failure has not happened.
 
 # %% id="12-further"
 # BEGIN SOLUTION
@@ -329,20 +333,18 @@ from classroom import checklist
 checklist("12")
 
 # %% [markdown]
-# **What you did.** You took a model from a notebook to production and back, watched it fail in the ways models fail, and kept count of what each protection cost and what it prevented.
-#
-# Three sentences to take along:
+# **What you did.** You took a model to production and back, watched it fail in the ways models fail, and counted what each protection cost
+# and prevented.
 #
 # - **Write down what is good enough before there is a model.** Every tool here only obeys that file.
-# - **A hold is an answer.** It is the cheapest one that you will get.
+# - **A hold is an answer**, and the cheapest one.
 # - **Go back before you need to.** A rollback that was never rehearsed is a hope.
 #
 # *In practice*
 #
-# - One year of three airports, two models, one machine. The failures are real and the proportions are yours to measure.
-# - The ledger has no row for people: reading a page at night, arguing about a threshold, waiting for labels. At work they are the largest.
-# - Start at work with `process.toml` and the gate of [lesson 05](05_gate_with_offline_metrics.ipynb). They need no server, and the rest follows from their first *no*.
-# - Keep a ledger. The next meeting will ask again.
+# - One year, three airports, two models: the failures are real, the proportions are yours to measure.
+# - The ledger has no row for people: nights, arguments, waiting for labels. At work they are the largest cost.
+# - Start with `process.toml` and the gate of [lesson 05](05_gate_with_offline_metrics.ipynb). They need no server.
 
 # %%
 from classroom import end, leaves

@@ -32,6 +32,8 @@ TOOLS = ("prefect", "mlflow")
 # Origin; the proxy says the server's own, so that the check can stay on.
 PROXY = {"mlflow": 5511, "prefect": 5512, "service": 5513}
 
+QUIET = "--IPKernelApp.log_level=50"
+
 OVERRIDES: dict[str, object] = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
@@ -144,7 +146,8 @@ def kernelspec(folder: Path, python: str = sys.executable) -> Path:
     target = folder / "kernels" / "python3"
     target.mkdir(parents=True, exist_ok=True)
     spec = {
-        "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        # Without its message in red about unencrypted TCP, in each notebook that papermill runs.
+        "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}", QUIET],
         "display_name": "Python 3 (ipykernel)",
         "language": "python",
         "metadata": {"debugger": True},

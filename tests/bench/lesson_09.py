@@ -104,6 +104,14 @@ BENCH = {
         wrong=(
             (
                 behind(
+                    "a = metrics.row_loss('log_loss', pairs['v3'], pairs['label'])\n    "
+                    "b = metrics.row_loss('log_loss', pairs[other], pairs['label'])\n    "
+                    "return metrics.difference(a, b, pairs['date'], **rules.how)"
+                ),
+                "the label first",
+            ),
+            (
+                behind(
                     "return metrics.difference(pairs['v3'], pairs[other], pairs['date'], **rules.how)"
                 ),
                 "of the predictions",
@@ -240,6 +248,7 @@ BENCH = {
     ),
     "09-type1": Answers(
         wrong=(
+            ("!firstflight rollback --dry-run\nsays_no = 'upstream'", "no option of it"),
             ("says_no = 'release'", "begins with ok"),
             ("says_no = 'upstream'", "begins with ok"),
             ("says_no = 'NO'", "which question"),
@@ -278,6 +287,13 @@ BENCH = {
     ),
     "09-ex5": Answers(
         wrong=(
+            (
+                question(
+                    "age = (evidence.drops.today - evidence.release.about['trained_to']).days\n    "
+                    "if age > 180:\n        " + REFUSE + FINE
+                ),
+                "are texts",
+            ),
             (question(AGE + "if age > 100:\n        " + REFUSE + FINE), "refuses version 2"),
             (question(AGE + "if age > 400:\n        " + REFUSE + FINE), "lets broken through"),
             (question("return evidence.target != '1'"), "number of a version"),
@@ -348,6 +364,10 @@ BENCH = {
     ),
     "09-type4": Answers(
         wrong=(
+            (
+                "!firstflight history --on 2013-11-01\non_that_day = ('2', '2013-11-12', 'on_call')",
+                "--on is no option",
+            ),
             ("on_that_day = ('3', '2013-10-01', 'model_owner')", "Version 3 was left"),
             ("on_that_day = ('2', '2013-11-01', 'on_call')", "since when"),
             ("on_that_day = ('2', '2013-08-15', 'model_owner')", "first time"),

@@ -81,6 +81,13 @@ REST = "cwd=desk, progress_bar=False)"
 BENCH = {
     "10-ex1": Answers(
         wrong=(
+            (
+                pull(
+                    where=behind('(features["temp"] - 32) / 1.8'),
+                    text=behind('(features["temp"] - 32) * 5 / 9'),
+                ),
+                "comes on top",
+            ),
             (pull(switch="", text=behind('(features["temp"] - 32) / 1.8')), "branch of its own"),
             (
                 pull(switch="-c Celsius", text=behind('(features["temp"] - 32) / 1.8')),
@@ -187,6 +194,14 @@ BENCH = {
     ),
     "10-ex3": Answers(
         wrong=(
+            (
+                version_3(
+                    "def build(requests, lookup):",
+                    "    features = old.build(requests, lookup)",
+                    "    return features.assign(temp=(features['temp'] - 32) / 1.8)",
+                ),
+                "a dict of columns",
+            ),
             (
                 version_3(result="replace(old, build=build, code=(*old.code, build))"),
                 "next free number",

@@ -113,6 +113,14 @@ BENCH = {
     ),
     "11-ex2": Answers(
         wrong=(
+            (
+                "from datetime import timedelta\n\n\n"
+                "def week_mean(flown, day):\n    "
+                "week = flown[(flown['date'] >= day - timedelta(days=7)) & (flown['date'] < day)]\n    "
+                + TWO
+                + KEPT,
+                "pd.Timestamp(day)",
+            ),
             (week(DAY + WEEK.replace("< day)", "<= day)") + TWO + KEPT), "the day itself"),
             (week(DAY + "week = flown\n    " + TWO + KEPT), "the day itself"),
             (
@@ -206,6 +214,7 @@ BENCH = {
     ),
     "11-type1": Answers(
         wrong=(
+            ("!firstflight gate -u air_time", "Which version"),
             ("!firstflight gate 1 --help", "-u air_time"),
             ("!firstflight gat 1 -u air_time", "firstflight gate"),
             ("!firstflight status -u air_time", "firstflight gate"),
@@ -219,6 +228,14 @@ BENCH = {
     ),
     "11-type2": Answers(
         wrong=(
+            (
+                '!firstflight waive 1 -u air_time --by me --reason "a tie, we look on 22 November"',
+                "by me does not count",
+            ),
+            (
+                '!firstflight waive 1 -u air_time --by model_owner --reason "a tie, we look again soon" --help',
+                "22 November",
+            ),
             ("!firstflight waive 1 --by model_owner --help", "-u air_time"),
             ("!firstflight promote 1 -u air_time --help", "firstflight waive"),
             ("!firstflight gate --help", "firstflight waive"),

@@ -116,6 +116,13 @@ BENCH = {
     ),
     "12-ex3": Answers(
         wrong=(
+            (
+                half(
+                    "changed = table.copy()\n    changed.loc[name, option] *= 1.5\n    "
+                    "return cheaper(changed)"
+                ),
+                "whole numbers",
+            ),
             (half("table.loc[name, option] *= 1.5\n    return cheaper(table)"), "in place"),
             (
                 half(

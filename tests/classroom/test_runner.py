@@ -471,3 +471,22 @@ def test_folders_that_a_set_up_made_are_replaced_and_a_file_among_them_is_kept(t
     (root / "mlflow.db").unlink()
     workspaces.remove(Workspace(root))
     assert not root.exists()
+
+
+def test_the_kernel_that_the_setup_writes_is_quiet_on_stderr(tmp_path):
+    spec = json.loads((setup_tools.kernelspec(tmp_path) / "kernel.json").read_text())
+    argv = [part.format(connection_file=tmp_path / "connection.json") for part in spec["argv"]]
+    said = tmp_path / "stderr.txt"
+    with said.open("wb") as stderr:
+        kernel = subprocess.Popen(argv, stderr=stderr, stdout=subprocess.DEVNULL)
+        try:
+            for _ in range(100):
+                if (tmp_path / "connection.json").exists():
+                    break
+                time.sleep(0.1)
+            time.sleep(0.5)
+        finally:
+            kernel.kill()
+            kernel.wait()
+    assert (tmp_path / "connection.json").exists()
+    assert "without encryption" not in said.read_text()

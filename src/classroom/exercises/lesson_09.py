@@ -54,6 +54,7 @@ def decision(decision: Any) -> bool | str:
 )
 def behind(behind: Any, given: Given) -> bool | str:
     from firstflight import metrics
+    from firstflight.metrics import MetricError
 
     pairs, how = given.pairs, given.rules.how
     days = pairs["date"]
@@ -69,7 +70,12 @@ def behind(behind: Any, given: Given) -> bool | str:
             name: metrics.row_loss("log_loss", label, rows[name]) for name in ("v3", "v2", "naive")
         }
         wanted = metrics.difference(losses["v3"], losses[other], dates, **how)
-        found = behind(rows, other)
+        try:
+            found = behind(rows, other)
+        except MetricError as error:
+            if "Labels" not in str(error):
+                raise
+            return "row_loss takes the label first, and then what was said about it."
         if not isinstance(found, metrics.Interval):
             return f"It returns {what_it_is(found)}: metrics.difference gives an Interval."
         if same(found.mean, (rows["v3"] - rows[other]).mean()):
@@ -230,6 +236,13 @@ def _words(source: str, word: str) -> list[str] | str | None:
     return words[2:]
 
 
+def _no_option(words: list[str], known: tuple[str, ...]) -> str:
+    """Return the first option of a typed command that the command does not have, or ""."""
+    options = (word.split("=")[0] for word in words if word.startswith("--"))
+    more = (*known, "--usecase", "--by", "--force", "--no-force", "--prove", "--json", "--help")
+    return next((option for option in options if option not in more), "")
+
+
 def _something_else(given: Given) -> bool:
     """Tell whether the cell holds a command or code, and none of firstflight."""
     rows = (row.strip() for row in given.source.splitlines())
@@ -245,6 +258,8 @@ def preflight_only(says_no: Any, given: Given) -> bool | str:
     words = _words(given.source, "rollback")
     if isinstance(words, str):
         return words
+    if words is not None and (unknown := _no_option(words, ("--check", "--reason", "--url"))):
+        return f"{unknown} is no option of it: --check asks and changes nothing."
     if words is not None and "--check" not in words:
         return "That would switch if it could: the option --check asks and changes nothing."
     if not isinstance(says_no, str):
@@ -314,6 +329,12 @@ def my_question(my_question: Any, broken: Any, given: Given) -> bool | str:
         except FirstFlightError as error:
             return False, str(error)
 
+    try:
+        asked(fine)
+    except TypeError as error:
+        if not {"'datetime.date'", "'str'"} <= set(str(error).split()):
+            raise
+        return "The days in about are texts: date.fromisoformat(...) makes a date of one."
     for name, evidence, wanted in (("of today", fine, True), ("broken", broken, False)):
         ok, said = asked(evidence)
         what = "version 2 of today" if name == "of today" else "broken"
@@ -413,6 +434,8 @@ def who_did_it(on_that_day: Any, given: Given) -> bool | str:
     words = _words(given.source, "history")
     if isinstance(words, str):
         return words
+    if words is not None and (unknown := _no_option(words, ("--at",))):
+        return f"{unknown} is no option of it: --at and a day ask about one day."
     if words is not None and "--at" not in " ".join(words):
         return "That lists every change: --at and a day ask about one day."
     three = items(on_that_day)

@@ -137,9 +137,23 @@ def a_commit(given: Given) -> bool | str:
         wrong = _not_celsius(
             case.features[version].build, main.features[version].build, f"version {version}"
         )
+        if wrong and _twice():
+            return (
+                "The line of the reference answer is in the file already, and yours comes on top: "
+                "run the cell that makes the repository again, and then yours."
+            )
         if wrong:
             return wrong
     return True
+
+
+def _twice() -> bool:
+    """Tell whether the branch changes the temperature in more than one line."""
+    from classroom import pull_request
+
+    diff = pull_request.git("diff", "--unified=0", f"main..{BRANCH}").splitlines()
+    made = [line for line in diff if re.match(r"""\+[^+].*["']temp["']\]\s*[-+*/]?=""", line)]
+    return len(made) > 1
 
 
 @exercise(
@@ -165,7 +179,12 @@ def in_celsius(in_celsius: Any, given: Given) -> bool | str:
             return "It changes the old feature set: make a new one."
         if new.build is old.build:
             return "Its build is still the old one: give replace your own."
-        wrong = _not_celsius(new.build, old.build, "the new version")
+        try:
+            wrong = _not_celsius(new.build, old.build, "the new version")
+        except AttributeError as error:
+            if "'dict'" not in str(error):
+                raise
+            return f"What old.build returns is a dict of columns and no table: {error}."
         if wrong:
             return wrong
         if not isinstance(new.code, tuple):
@@ -391,13 +410,30 @@ def train(given: Given) -> bool | str:
         ):
             found = _option(words, option)
             if found != wanted:
-                return f"{option} is {found or 'not given'}: {words_}."
+                return f"{option} is {found or 'not given'}: {words_}.{_another_version_4()}"
     if "4" not in registry.versions("flights"):
         return "There is no version 4 yet: what did the command say?"
     about = registry.load("flights", "4").about
     if (about["trained_to"], about["feature_version"]) != ("2013-10-31", 2):
         return "Version 4 was trained on other days or features: run the lesson from its top."
     return True
+
+
+def _another_version_4() -> str:
+    """Return what to do if a wrong command has trained a version 4, or ""."""
+    from firstflight import registry
+
+    if "4" not in registry.versions("flights"):
+        return ""
+    about = registry.load("flights", "4").about
+    asked = ("hist_gradient_boosting", "2013-01-01", "2013-10-31", 2)
+    made = tuple(about[key] for key in ("recipe", "trained_from", "trained_to", "feature_version"))
+    if made == asked:
+        return ""
+    return (
+        " It is version 4 now, and what follows asks for another one: run the lesson again from "
+        "its first cell, with the right command."
+    )
 
 
 @exercise("10-type4", hint="Two commands in one line, with && between them: gate, then promote.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 from classroom.equality import mistake, same
@@ -117,7 +118,12 @@ def week_mean(week_mean: Any, given: Given) -> bool | str:
         if not same(got, wanted):
             return f"Tried with {words}. It should say {wanted}, and it says {got}."
     flown = given.flown
-    before = week_mean(flown, dt.date(2013, 1, 20))
+    try:
+        before = week_mean(flown, dt.date(2013, 1, 20))
+    except TypeError as error:
+        if "datetime64" not in str(error):
+            raise
+        return "The column date holds timestamps, and day is a date: pd.Timestamp(day)."
     later = flown.assign(air_time=flown["air_time"].where(flown["date"] < "2013-01-20", 0))
     if not same(dict(before.items()), dict(week_mean(later, dt.date(2013, 1, 20)).items())):
         return "It changes when the days from `day` on change: they are not known yet."
@@ -192,6 +198,8 @@ def gate(given: Given) -> bool | str:
         return "Type the command firstflight gate behind the exclamation mark."
     if line and not _of_air_time(line):
         return "That judges the first model: name the use case with -u air_time."
+    if line and not re.search(r"gate\s(.*\s)?1\b", line):
+        return "Which version? The command says it behind gate: 1."
     if not judgements.judged("air_time", "1"):
         return "No verdict on version 1 of air_time was written: what did the command say?"
     return True
@@ -206,6 +214,12 @@ def waive(given: Given) -> bool | str:
         return "Type the command firstflight waive behind the exclamation mark."
     if line and not _of_air_time(line):
         return "That waives for the first model: name the use case with -u air_time."
+    by = re.search(r"--by[ =]+[\"']?(\w+)", line)
+    if by is not None and by[1] != "model_owner":
+        return f"A waiver by {by[1]} does not count: [permissions] lets model_owner waive."
+    said = re.search(r"--reason[ =]+([\"'])(.*?)\1", line)
+    if said is not None and "22" not in said[2] and not re.search(r"[{$]", said[2]):
+        return "The reason does not say when you look again: 22 November."
     waivers = [entry for entry in history.entries("air_time") if entry.action == "waive"]
     if not waivers:
         return "No waiver is recorded: what did the command say?"
@@ -225,6 +239,11 @@ def withdraw(given: Given) -> bool | str:
             return f"{other} does something else: one command takes every release out."
         return "Type the command that takes every release out, behind the exclamation mark."
     if line and not _of_air_time(line):
+        if not history.serving("flights").releases:
+            return (
+                "That took the first model out of service: name the use case with -u air_time. The "
+                "history keeps it, so run the lesson again from its first cell."
+            )
         return "That names the first model: name the use case with -u air_time."
     if history.serving("air_time").releases:
         return "Version 1 still is live: what did the command say?"

@@ -103,7 +103,16 @@ def off_by_half(off_by_half: Any, given: Given) -> bool | str:
     for table in (options, other):
         for name in table.index:
             for option in table.columns:
-                found, wanted = off_by_half(table, name, option), _moved(given, table, name, option)
+                try:
+                    found = off_by_half(table, name, option)
+                except TypeError as error:
+                    if "Invalid value" not in str(error):
+                        raise
+                    return (
+                        "A column of whole numbers holds no half: table.astype(float) is a copy "
+                        "that can."
+                    )
+                wanted = _moved(given, table, name, option)
                 if found is None:
                     return "It returns nothing: return what cheaper counts."
                 if same(found, wanted):
