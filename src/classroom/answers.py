@@ -170,6 +170,10 @@ class Watch:
         self._fallen_back[one.id] = (self._count(one.id), {name: ns[name] for name in one.names})
         self._built_on.discard(one.id)
 
+    def has_fallen_back(self, one: Exercise) -> bool:
+        """Tell whether the reference answer was run for an exercise since the lesson began."""
+        return one.id in self._fallen_back
+
     def still_fallen_back(self, one: Exercise) -> bool:
         """Tell whether what lies there still is the reference answer of an earlier check."""
         if not self._is_fallen_back(one.id):

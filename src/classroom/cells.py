@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 # Magics that run Python in the notebook itself; the cell is what stands behind them.
@@ -329,3 +331,135 @@ class _Reader(ast.NodeVisitor):
         for part in [*node.keys, *node.patterns]:
             self.visit(part)
         self._bind(node.rest)
+
+
+@dataclass
+class Command:
+    """A command of a cell, as far as its words tell.
+
+    Attributes
+    ----------
+    name : str
+        The program; with what it is asked to do, if it is one of ours or git: ``"git commit"``.
+    words : list of str
+        The other words that are no options.
+    options : dict of str to str
+        The word behind each option; "" where none is.
+    """
+
+    name: str
+    words: list[str]
+    options: dict[str, str]
+
+
+# A line for the shell, or a cell for it.
+_TYPED = re.compile(
+    r"^[ \t]*(?:\w[\w, \t]*=[ \t]*)?!!?(.+)$|\A\s*%%(?:bash|sh)\b.*\n([\s\S]*)", re.M
+)
+_HAVE_COMMANDS = {"firstflight", "course", "git"}
+_SHORT = {"-u": "--usecase"}
+
+
+def commands(text: str) -> list[Command]:
+    """Return the commands that a cell gives to the shell, in order.
+
+    Parameters
+    ----------
+    text : str
+        The cell, with lines such as ``!firstflight gate 1 && firstflight status``.
+
+    Returns
+    -------
+    list of Command
+        Without ``cd`` and without the variables that are set for a command.
+
+    Examples
+    --------
+    >>> commands("seen = !firstflight gate 1 -u air_time")
+    [Command(name='firstflight gate', words=['1'], options={'--usecase': 'air_time'})]
+    >>> [one.name for one in commands("!cd x && A=1 git -C y commit --all; firstflight check")]
+    ['git commit', 'firstflight check']
+    """
+    found = []
+    for match in _TYPED.finditer(text):
+        for line in (match[1] or match[2]).splitlines():
+            part: list[str] = []
+            for word in [*_shell_words(line), ";"]:
+                if not set(word) <= set(";&|"):
+                    part.append(word)
+                elif part:
+                    found.append(_command(part))
+                    part = []
+    return [one for one in found if one.name and one.name.split()[0] != "cd"]
+
+
+def _shell_words(line: str) -> list[str]:
+    shell = shlex.shlex(line, posix=True, punctuation_chars=";&|")
+    shell.whitespace_split, shell.commenters = True, ""
+    try:
+        return list(shell)
+    except ValueError:  # a quote that is not closed: the shell says so
+        return line.split()
+
+
+def _command(part: list[str]) -> Command:
+    while part and re.match(r"\w+=", part[0]):
+        part = part[1:]
+    program = Path(part[0]).name if part else ""
+    words, options, rest = [], {}, part[1:]
+    if program == "git" and rest[:1] == ["-C"]:
+        rest = rest[2:]
+    while rest:
+        word, *rest = rest
+        if not word.startswith("-"):
+            words.append(word)
+            continue
+        option, given, value = word.partition("=")
+        if not given and rest and not rest[0].startswith("-"):
+            value, *rest = rest
+        options[_SHORT.get(option, option)] = value
+    asked = words[:1] if program in _HAVE_COMMANDS else []
+    return Command(" ".join([program, *asked]), words[len(asked) :], options)
+
+
+def lacking(typed: str, wanted: str) -> str:
+    """Return what a cell's commands lack beside those of another cell, or "".
+
+    Commands of the path are compared with their options; of other programs only what they are
+    asked to do. A reason may be any, and so may what comes from a variable.
+
+    Parameters
+    ----------
+    typed, wanted : str
+        The cells.
+
+    Returns
+    -------
+    str
+        Such as ``"`firstflight gate`"`` or ``"the --start of `firstflight train`"``.
+    """
+    mine = commands(typed)
+    for one in commands(wanted):
+        same = [other for other in mine if other.name == one.name]
+        if not same:
+            return f"`{one.name}`"
+        if not one.name.startswith("firstflight "):
+            continue
+        problems = [_differs(other, one) for other in same]
+        if all(problems):
+            return f"{problems[-1]} of `{one.name}`"
+    return ""
+
+
+def _differs(one: Command, wanted: Command) -> str:
+    said = [*one.words, *one.options.values()]
+    for word in wanted.words:
+        if word not in said and "{" not in word:
+            return f"the {word}"
+    for option, value in wanted.options.items():
+        if option not in one.options:
+            return f"the {option}"
+        other = one.options[option]
+        if option != "--reason" and other != value and "{" not in other + value:
+            return f"the right {option}"
+    return ""

@@ -187,10 +187,23 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
             return Verdict(OPEN, one.hint)
         return Verdict(WRONG, f"Checking it raised {cells.sentence(error)}", one.names)
     if is_bool(result) and bool(result):
-        return Verdict(PASSED)
+        lack = _lacks(one, source, watch, folder)
+        if not lack:
+            return Verdict(PASSED)
+        result = (
+            "After an earlier try the reference answer has brought about what was asked, so your "
+            f"line is judged by its words. It lacks {lack}."
+        )
     if open_function or nothing_typed:
         return Verdict(OPEN, one.hint)
     return Verdict(WRONG, result if isinstance(result, str) and result else one.hint, one.names)
+
+
+def _lacks(one: Exercise, source: str, watch: answers.Watch | None, folder: Path) -> str:
+    """Return what a typed line lacks where the workspace cannot tell any more, or ""."""
+    if watch is None or exercises.kind_of(one.id) != "type" or not watch.has_fallen_back(one):
+        return ""
+    return cells.lacking(source, exercises.reference_answer(one.id, folder))
 
 
 def _for_the_shell(one: Exercise, attempt: answers.Attempt) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classroom import checks, exercises, journal, workspaces
+from classroom import cells, checks, exercises, journal, workspaces
 from classroom.checks import check, is_empty, shown
 from classroom.errors import CheckError
 from classroom.exercises import equal_to_reference, exercise
@@ -405,6 +405,44 @@ def test_what_is_typed(notebook):
     said = notebook.tried("'state'", "99-type1")
     assert "The word is status" in said and notebook.check("99-type1") == said
     assert notebook.tried("!echo status", "99-type1") == "99-type1: passed."
+
+
+def test_after_the_reference_a_line_is_judged_by_its_words(notebook, tmp_path):
+    """The reference answer has made the state: a second wrong command would find it made."""
+    made = tmp_path / "made"
+    exercise("99-type1", hint="!touch")(lambda given: made.exists() or "Nothing is made.")
+    notebook.ns["made"] = made
+    notebook.solve("99-type1", "!touch {made}")
+    assert "Nothing is made" in notebook.tried("!echo {made}", "99-type1") and made.exists()
+    said = notebook.tried("!ls {made}", "99-type1")
+    assert "passed" not in said and "It lacks `touch`" in said
+    assert notebook.check("99-type1") == said
+    assert notebook.tried("!touch  {made}", "99-type1") == "99-type1: passed."
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted", "lack"),
+    [
+        ("!firstflight gate 1", "!firstflight gate 1 -u air_time", "the --usecase of `firstflight"),
+        ("!firstflight gate 2 -u a", "!firstflight gate 1 -u a", "the 1 of `firstflight gate`"),
+        ("!firstflight gate --json 1 --usecase=a", "!firstflight gate 1 -u a", ""),
+        ("!firstflight decide", "!firstflight gate 1", "`firstflight gate`"),
+        ("!firstflight promote 1 --by x", "!firstflight promote 1 --by y", "the right --by of"),
+        (
+            '!firstflight abort --by x --reason "no use; it is late"',
+            "!firstflight abort --by x --reason worse",
+            "",
+        ),
+        ("!git add .", "!git -C {clone} commit --all", "`git commit`"),
+        ("%%bash\ncd x\ngit commit -am 'y'\n", "!git -C {clone} commit --all", ""),
+        ("said = !curl -s {a}/b -d @c", "answer = !curl {other.url}/b", ""),
+        ("", "!firstflight status", "`firstflight status`"),
+        ("!firstflight status 'open", "!firstflight status", ""),
+    ],
+)
+def test_what_a_line_lacks(typed, wanted, lack):
+    said = cells.lacking(typed, wanted)
+    assert said.startswith(lack) and bool(said) == bool(lack)
 
 
 def test_a_name_that_the_notebook_lacks_is_a_sentence(notebook):
