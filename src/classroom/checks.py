@@ -160,7 +160,8 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
     watch = _watch_of(ns)
     attempt = watch.attempts.get(one.id) if watch is not None else None
     if attempt is not None and attempt.error:
-        return Verdict(WRONG, attempt.error)
+        raised = " raised " in attempt.error  # or it was stopped
+        return Verdict(WRONG, _with_hint(attempt.error, one) if raised else attempt.error)
     if any(ns.get(name, ...) is ... for name in one.names):
         return Verdict(OPEN, one.hint)
     empty = tuple(name for name in one.names if is_empty(ns[name]))
@@ -185,12 +186,19 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
     except (Exception, SystemExit) as error:
         if open_function or nothing_typed:
             return Verdict(OPEN, one.hint)
-        return Verdict(WRONG, f"Checking it raised {cells.sentence(error)}", one.names)
+        said = f"Checking it raised {cells.sentence(error)}"
+        return Verdict(WRONG, _with_hint(said, one), one.names)
     if is_bool(result) and bool(result):
         return Verdict(PASSED)
     if open_function or nothing_typed:
         return Verdict(OPEN, one.hint)
     return Verdict(WRONG, result if isinstance(result, str) and result else one.hint, one.names)
+
+
+def _with_hint(error: str, one: Exercise) -> str:
+    """Return what was raised, and what the exercise asks for: an error alone helps few."""
+    stop = "" if error.endswith(".") or not one.hint else "."
+    return f"{error}{stop} {one.hint}".strip()
 
 
 def _result(one: Exercise, ns: dict[str, Any], source: str, folder: Path) -> object:
