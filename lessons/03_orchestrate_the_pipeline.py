@@ -1,12 +1,11 @@
 # %% [markdown]
 # # 03 · Orchestrate the pipeline
 #
-# **The failure.** Every month at 6 a.m. a script appends the new [drop](glossary.ipynb#drop) to the team's tables and trains. This month one file is
-# late. The script dies halfway, somebody starts it again, and it ends well. From then on the model is made of a March that happened twice.
+# **The failure.** Every month at 6 a.m. a script appends the new [drop](glossary.ipynb#drop) to the team's tables and trains. This month one file
+# is late. The script dies halfway, somebody starts it again, and it ends well. Now its March has happened twice.
 
 # %% [markdown]
-# *What you'll do*: mend the step that does the harm, give the month to **Prefect** with tasks, a flow and a schedule, kill a run in its middle, and
-# make up for two months that were missed.
+# *What you'll do*: mend the step that does the harm, give the month to **Prefect**, kill a run in its middle, and make up for two missed months.
 #
 # *What you need*: 40 minutes, 0.8 GB of memory, and lesson 02.
 
@@ -19,8 +18,8 @@ show_map("03")
 # %% [markdown]
 # ## A morning in April
 #
-# The upstream delivers two files per month, flights and weather. `classroom.upstream` plays it: you say what March's weather will be when it is
-# fetched, such as `"right"` or `"late"`. And this is the script:
+# The upstream delivers two files per month, flights and weather. `classroom.upstream` plays it: you say which weather file of March it sends, such
+# as `"right"` or `"late"`. And this is the script:
 
 # %%
 from classroom import code_of, six_am, today, upstream
@@ -30,7 +29,7 @@ print(code_of(six_am.run))
 
 # %% [markdown]
 # `append` puts the month behind the table. `train_and_score` joins the two tables and trains on all but the last two weeks of March; those give
-# the log loss. First a month in which both files come in time; it takes about 4 seconds.
+# the log loss. First, both files come in time (about 4 seconds).
 
 # %%
 # about 4 s
@@ -51,7 +50,7 @@ except FileNotFoundError as error:
     print("6 a.m.:", type(error).__name__, "/".join(error.filename.split("/")[-2:]))
 
 # %% [markdown]
-# That is a line in a log that nobody reads. At nine the file is there, and somebody starts the script again.
+# Nobody reads that log. At nine the file is there, and somebody starts the script again.
 
 # %% [markdown] tags=["task"]
 # **What will you see?** `"an error"`, `"a worse log loss"`, `"the same log loss"` or `"a better log loss"`.
@@ -77,8 +76,8 @@ change = at_nine["log loss"] - in_time["log loss"]
 came("03-guess1", "a better log loss" if change < 0 else "a worse log loss")
 
 # %% [markdown]
-# No error, and the score is **better**: 0.5085 instead of 0.5102. But March has 55,804 flights, and had 27,902. The first run had appended them
-# before it died. They now count twice, in training and in the score.
+# No error, and the score is **better**: 0.5085 instead of 0.5102. But March now has 55,804 flights instead of 27,902: the first run had appended
+# them before it died. They count twice, in training and in the score.
 
 # %% [markdown]
 # ## Mend the step
@@ -86,8 +85,9 @@ came("03-guess1", "a better log loss" if change < 0 else "a worse log loss")
 # The script cannot know whether it ran before. So each step must be one that may run twice: [idempotent](glossary.ipynb#idempotent).
 
 # %% [markdown] tags=["task"]
-# Write `append_once(table, month)`. It returns the table with this month in it exactly once, as the new file has it, whatever an earlier run left: nothing, a
-# part, or an older version. Other months stay. It gets flights or weather; both have `time_hour`.
+# Write `append_once(table, month)`. It returns the table with this month in it exactly once, as the new file has it, whatever an earlier run left:
+# nothing, a part, or an older version. Other months stay. It gets flights or weather; both have `time_hour`, in UTC. (A
+# file's month is New York's, hours behind UTC.)
 
 
 # %% id="03-ex1"
@@ -116,7 +116,7 @@ except FileNotFoundError as error:
 pd.DataFrame([in_time, six_am.run(append_once)], index=["both files in time", "run again at nine"])
 
 # %% [markdown]
-# The harm of the second run is gone. But a file can also be wrong when it comes: half of it, or each row twice.
+# The second run does no harm now. But a file can also be wrong when it comes: half of it, or each row twice.
 
 # %% [markdown] tags=["task"]
 # **After which arrival does the script end without an
@@ -153,7 +153,7 @@ came("03-guess2", wrong[0] if wrong else "none")
 # %% [markdown]
 # ## A step for Prefect
 #
-# A server keeps the runs; flows report to it. It listens on this machine only, and its address must be set before Prefect is imported. It starts in
+# Prefect's server keeps a record of all runs. Its address must be set before Prefect is imported. It listens on this machine only, and starts in
 # about 10 seconds.
 
 # %%
@@ -168,7 +168,8 @@ server = servers.prefect()  # `prefect server start`, and PREFECT_API_URL set to
 server
 
 # %% [markdown]
-# `drops.land` of lesson 02 checks both files of a month and lands both or neither. It may run twice. Here you call it by hand, for a landing folder to play with. The import of Prefect takes about 5 seconds.
+# `drops.land` of lesson 02 checks both files of a month and lands both or neither. It may run twice. Here you call it by hand, for a folder to
+# play with. (Importing Prefect takes about 5 seconds.)
 # %%
 # about 5 s
 import shutil
@@ -190,12 +191,12 @@ except drops.DropError as error:
 # It says what is wrong, once, and gives up.
 
 # %% [markdown]
-# The decorator `@task(...)` of Prefect makes a step of a function that is tried again by itself when it raises. Its arguments
-# say how: `retries`, `retry_delay_seconds`, and `task_run_name`, the name on Prefect's pages, in which `{month}` stands for the argument.
+# Prefect's decorator `@task(...)` makes a step of a function. When it raises, Prefect tries it again: `retries` times, each `retry_delay_seconds`
+# later. `task_run_name` is its name on Prefect's pages; `{month}` in it stands for the argument.
 
 # %% [markdown] tags=["task"]
-# Write the task `land(month)`: it fetches the month from the upstream and lands it in `rehearsal`. After a failed attempt it is tried again, up to three times, each time half a
-# second later (an hour, at work). Its runs are named `land 2013-01` and so on.
+# Write the task `land(month)`: it fetches the month from the upstream and lands it in `rehearsal`. After a failure it is tried again, up to three
+# times, each time half a second later (an hour, at work). Its runs are named `land 2013-01` and so on.
 
 
 # %% id="03-ex2"
@@ -276,13 +277,13 @@ print("attempts:", {run.name: run.run_count for run in tried})
 print("landed:  ", sorted(drops.read_sums(rehearsal)))
 
 # %% [markdown]
-# Four failed attempts: the first and three retries. Then one sentence: which file, what was expected, what to do. January and February have landed.
-# March's flights were there, and have not: a month lands whole or not at all. And no snapshot was tried.
+# Four attempts failed: the first and three retries. January and February have landed. March's flights had come too, but a month lands whole or not
+# at all. No snapshot was tried.
 
 # %% [markdown]
 # ## A bad morning
 #
-# Now a morning as mornings are: at each fetch something else has arrived, and the fourth is right. It takes about 4 seconds.
+# At each fetch something else has arrived; the fourth is right. It takes about 4 seconds.
 
 # %%
 # about 4 s
@@ -325,8 +326,8 @@ figures.attempts_of_a_run(prefect_runs.states(runs))
 # %% [markdown]
 # ## Kill it
 #
-# A machine can also be switched off. The next cell empties the landing folder, starts your flow in a process of its own, lets the fetch of March hang, and ends the process in this third step
-# with `kill -9`, which no process can answer.
+# A machine can also be switched off. The next cell empties the landing folder, starts your flow in a process of its own, lets the fetch of March
+# hang, and ends the process there with `kill -9`, which no process can answer.
 
 # %% [markdown] tags=["task"]
 # **What does Prefect's server say of the run, a moment after the kill?** `"Running"`, `"Failed"`, `"Crashed"` or `"Cancelled"`.
@@ -346,7 +347,7 @@ came("03-guess3", killed.state_name)
 print("landed:", sorted(drops.read_sums(rehearsal)))
 
 # %% [markdown]
-# A kill tells nobody: Prefect still believes that it runs. The months that had landed are there.
+# A kill tells nobody: Prefect still believes that the run goes on. The months that had landed are there.
 #
 # How do you resume? You start the same flow with the same parameter. The cell also counts which of the four landed files are written again.
 
@@ -374,7 +375,8 @@ print(killed.name, "is now", client.read_flow_run(killed.id).state_name)
 # %% [markdown]
 # ## Every morning at six
 #
-# So far you start the flow. At work a schedule does. `every_morning` is a small flow in a file of its own, because whoever starts it in the night must find it. (About 4 seconds.)
+# So far you start the flow. At work a schedule does. `every_morning` is a small flow in a file of its own: whoever starts it at night must find it
+# there. (About 4 seconds.)
 
 # %%
 # about 4 s
@@ -414,7 +416,7 @@ for utc in prefect_runs.run_times(schedule, dt.datetime(2013, 3, 8, tzinfo=dt.UT
 # %% [markdown]
 # From the 9th to the 10th only 23 hours pass. A schedule that counts in UTC would come an hour late all summer.
 #
-# `apply` registers the deployment. The server then plans its next runs; its page shows them under *Upcoming*.
+# `apply` registers the deployment. The server then plans its next runs; its page shows them under *Upcoming*, in your browser's time zone.
 
 # %%
 registered = await deployment.apply()  # as above
@@ -424,8 +426,8 @@ print("planned, New York:", [f"{time:%H:%M}" for time in there])
 server.at(f"deployments/deployment/{registered}", "the deployment on Prefect's page")
 
 # %% [markdown]
-# Planned is not done: a process has to start the runs. `every_morning.serve(...)` takes the same arguments, registers, and then stays and starts each run. It needs a machine that is
-# awake at six.
+# Planned is not done: a process has to start the runs. `every_morning.serve(...)` takes the same arguments, registers, stays, and starts each run.
+# It needs a machine that is awake at six.
 
 # %% [markdown]
 # Here nobody serves. So take the deployment away again, or its runs will pile up as *Late*.
@@ -436,8 +438,8 @@ client.delete_deployment(registered)
 # %% [markdown]
 # ## Make up for two months
 #
-# `every_morning` calls the team's own flow, `ingest` in `firstflight/flow.py`. It lands the months of some days, then publishes the [state](glossary.ipynb#state) of each of
-# these days.
+# `every_morning` calls the team's own flow, `ingest` in `firstflight/flow.py`. It takes some days, lands their months, then publishes the
+# [state](glossary.ipynb#state) of each day.
 
 # %%
 from firstflight import flow as flows
@@ -446,7 +448,8 @@ print(code_of(flows.may_still_come))
 print(code_of(flows.ingest.fn).split(":\n", 1)[1])
 
 # %% [markdown]
-# Its land step asks `may_still_come` before a retry, by `retry_condition_fn`. So it tries again for a `DropError` alone: waiting mends a late file, and never a bug. `end_dead_runs` does for Prefect what you just did by hand.
+# Its land step asks `may_still_come` before each retry (`retry_condition_fn`). So it tries again after a `DropError` alone: waiting mends a late
+# file, never a bug. `end_dead_runs` does what you just did by hand.
 
 # %% [markdown]
 # In February and March nobody ran it. To run a flow for days that are past is a *backfill*. It needs a flow that takes its days as parameters.
@@ -468,7 +471,7 @@ backfill = [
 check("03-ex5")
 
 # %% [markdown]
-# Now the real thing: from the real upstream into the team's own landing folder. It takes about 5 seconds.
+# Now from the real upstream into the team's own landing folder (about 5 seconds).
 
 # %%
 # about 5 s
@@ -500,7 +503,8 @@ except drops.DropError as error:
 print("changed:", (folder_digest(ws.drops), folder_digest(ws.state)) != before)
 
 # %% [markdown]
-# The first is quiet, the second is loud, and neither changed a file. No request will ask about those mornings again, so you keep the state of the last one and remove the rest.
+# The first is quiet, the second is loud, and neither changed a file. No request will ask about those mornings again: keep the state of the last
+# one and remove the rest.
 
 # %%
 for day in pd.date_range("2013-02-01", "2013-03-30").date:
@@ -509,7 +513,8 @@ for day in pd.date_range("2013-02-01", "2013-03-30").date:
 # %% [markdown]
 # ## At work tomorrow
 #
-# Without this course: Prefect, a folder that is the result, and a step that looks there first. In a file, the last line stays and starts a run each day.
+# Without this course: Prefect, a folder that is the result, and a step that looks there first. In a file, the last line (without the `#`) stays
+# and starts a run each day.
 
 # %%
 import tempfile
@@ -582,12 +587,12 @@ checklist("03")
 # %% [markdown]
 # ## In practice
 #
-# - **Idempotence is the step's work, not the orchestrator's.** Prefect can also remember that a step was done (`persist_result`).
-#   It then remembers the call, not the file: delete the file, and it still says done.
+# - **Idempotence is the step's work, not the orchestrator's.** Prefect can also remember a call that is done (`persist_result`): delete the file,
+#   and it still says done.
 # - **Write whole or not at all.** `drops.land` checks both files, writes each beside its place, moves it there, and lists them last.
 # - A hook runs in the flow's own process, so a killed run calls nobody. Something outside must ask when the flow last succeeded.
-# - Two runs at the same moment: each step writes under the workspace's lock, so the second waits and finds what the first has done.
-#   For several machines, Prefect has `concurrency` limits.
+# - Two runs at the same moment: each step writes under the workspace's lock, so the second waits and finds what the first has done. For several
+#   machines, Prefect has `concurrency` limits.
 #
 # **Next:** [lesson 04](04_track_and_register.ipynb) trains on this month, and gives the model a place where it can be found.
 

@@ -1,11 +1,12 @@
 # %% [markdown]
 # # 04 · Track and register
 #
-# **The failure.** "Where is this model right now, and which data made it?" There is a folder with three files, each from a week in which
-# somebody tried something. The question has no answer, and nothing says that it has none.
-#
-# *What you'll do*: fail to tell three real models apart; log runs, register versions and move an alias with **MLflow**, and compare on its
-# pages; find out who did what; make the team's version 1 and follow it back to its rows.
+# **The failure.** "Where is this model right now, and which data made it?" There is a folder with three files, from three weeks in which somebody
+# tried something. The question has no answer.
+
+# %% [markdown]
+# *What you'll do*: fail to tell three models apart; log runs, register versions and move an alias with **MLflow**; find out who did what; make the
+# team's version 1 and follow it back to its rows.
 #
 # *What you need*: 35 minutes, 1 GB of memory, and the workspace of lesson 03.
 
@@ -18,8 +19,8 @@ show_map("04")
 # %% [markdown]
 # ## Three files
 #
-# Today is 1 April 2013. `winter` is the [snapshot](glossary.ipynb#snapshot) of lesson 03, with the rows from 1 January to 17 March. The
-# two weeks after it will say how good a model is. A recipe is a pipeline that is not fitted yet. The next cell takes about 5 seconds.
+# Today is 1 April 2013. `winter` is the [snapshot](glossary.ipynb#snapshot) of lesson 03: the rows from 1 January to 17 March. The two weeks after
+# it will say how good a model is. A *recipe* is a pipeline that is not fitted yet. (About 5 seconds.)
 
 # %%
 # about 5 s
@@ -44,8 +45,7 @@ def fit(recipe, first_day, last_day="2013-03-17"):
 
 
 # %% [markdown]
-# Three times somebody fits the logistic regression, each time up to another day, and saves it under the next free name. That was a month
-# ago. Here are the files:
+# Three times somebody has fitted the logistic regression, each time up to another day, and saved it under the next free name. Here are the files:
 
 # %%
 import skops.io
@@ -80,8 +80,7 @@ said = pd.DataFrame(answers)
 print(f"largest difference on one flight: {(said.max(axis=1) - said.min(axis=1)).max():.3f}")
 
 # %% [markdown]
-# Size, steps, inputs: all the same, and on one flight the answers are up to 0.254 apart. So it matters which file is used. Somebody who
-# was there remembers the last day of each:
+# Size, steps and inputs are the same, and on one flight the answers are up to 0.254 apart. Somebody who was there remembers the last day of each:
 
 # %%
 from classroom import came, check
@@ -90,12 +89,13 @@ print(untraced.LAST_DAY)
 came("04-guess1", max(untraced.LAST_DAY, key=untraced.LAST_DAY.get))
 
 # %% [markdown]
-# The name that sounds newest stops five weeks early. Neither name nor size nor steps could have told you, and next year nobody remembers.
-#
+# The name that sounds newest stops five weeks early. The files could not have told you, and next year nobody remembers.
+
+# %% [markdown]
 # ## What is in a file
 #
-# These are `skops` files, and that is no detail. A pickle is a program: loading one runs it, whoever wrote it. A skops file holds data and
-# the *names* of types, and loading names each type that it would have to trust.
+# These are `skops` files. A pickle is a program: loading one runs it, whoever wrote it. A skops file holds data and the *names* of types, and is
+# loaded only if you trust these types.
 
 # %%
 plain = fit("logistic_regression", "2013-01-01")
@@ -110,13 +110,14 @@ except skops.io.exceptions.UntrustedTypesFoundException as error:
     print(type(error).__name__)
 
 # %% [markdown]
-# So a team lists the few types that its models need, once, in code that is reviewed (here `usecases/flights.py`). A file that asks for
-# more is not loaded.
-#
+# So a team lists the few types that its models need, in code that is reviewed (here `usecases/flights.py`). A file that asks for more is not
+# loaded.
+
+# %% [markdown]
 # ## Track: MLflow's runs
 #
-# An MLflow **run** is one attempt: what went in, what came out. Runs of one question form an **experiment**. Both go into a database in
-# your workspace; no server is needed for that.
+# An MLflow **run** is one attempt: what went in, what came out. Runs of one question form an **experiment**. They go into a database in your
+# workspace, without a server.
 
 # %%
 # about 3 s
@@ -137,10 +138,10 @@ def data_from(first_day):
 
 
 # %% [markdown]
-# How a model is to be saved is the same for all runs, so it is said once:
+# How to save a model is the same for all runs, so it is said once:
 #
 # - the types that loading may trust;
-# - the package that it needs (left out, MLflow loads the model in a fresh process to find it, which takes seconds);
+# - the package that it needs (otherwise MLflow looks for it, which takes seconds);
 # - that its answer is the probability, not a yes or no;
 # - its **signature**: the names and types of its inputs.
 
@@ -157,8 +158,8 @@ how = {
 }
 
 # %% [markdown]
-# Now a run, line by line: **parameters** are what you chose, a **metric** is what came out, an **input** is the data. The model goes in last.
-# What `log_model` returns knows its run, and where the model lies. Each of the two runs takes some 4 seconds.
+# Now a run: **parameters** are what you chose, a **metric** is what came out, an **input** is the data. The model goes in last; what `log_model`
+# returns knows its run, and where the model lies. (About 4 seconds each.)
 
 # %%
 # about 4 s
@@ -194,12 +195,12 @@ shown = ["tags.mlflow.runName", "params.recipe", "params.first_day", "metrics.lo
 tried[shown].round(4).assign(data=[each.digest for each in fed])
 
 # %% [markdown]
-# The plain recipe on all weeks has the lower log loss, 0.4842 against 0.4952, and `data` is a [digest](glossary.ipynb#digest) of the table
-# that each was fitted on: two runs, two tables. But recipe and first day both differ, so nobody knows which of them made the difference.
+# The plain recipe on all weeks has the lower log loss, 0.4842 against 0.4952. `data` is a [digest](glossary.ipynb#digest) of the table that each
+# was fitted on. But recipe and first day both differ: which of them made the difference?
 
 # %% [markdown] tags=["task"]
-# Log a third run that helps to find out: one of the two recipes, and a first day from 1 January to 10 March, in a pair that was not
-# tried yet. Call your model `mine`, give the run a name of its own, log what the others have, and keep in `third` what `log_model` returns.
+# Log a third run that helps to find out: one of the two recipes, and a first day from 1 January to 10 March, as a pair that is new. Call your
+# model `mine`, give the run its own name, log what the others have, and keep in `third` what `log_model` returns.
 
 # %% id="04-ex1"
 mlflow.end_run()  # closes a run that an earlier try has left open
@@ -220,8 +221,8 @@ check("04-ex1")
 # %% [markdown]
 # ## Compare on MLflow's page
 #
-# People who do not write queries look at MLflow's pages. For them a server reads the same database. It takes about 8 seconds to start, and
-# stays up after this lesson.
+# For people who do not write queries, a server shows the same database as pages. It takes about 8 seconds to start, and stays up after this
+# lesson.
 
 # %%
 # about 8 s
@@ -232,9 +233,9 @@ number = mlflow.get_experiment_by_name("scratch").experiment_id
 ui.at(f"#/experiments/{number}/runs?workflowType=machine_learning", "the runs of scratch")
 
 # %% [markdown]
-# Two of its views lie behind one switch, top left: *Model training* is ours. In *GenAI* there is nothing to see here.
+# Its switch, top left, belongs on *Model training*; *GenAI* has nothing for us. You can close the *Assistant* on the right.
 #
-# The next page is what you get when you tick three runs there and choose *Compare*.
+# The next page is what you get when you tick your three runs and choose *Compare*. (Each wrong answer has left a run too.)
 
 # %%
 ui.at(untraced.beside(first, second, third), "the three runs side by side")
@@ -257,8 +258,7 @@ lower_by = three[1].data.metrics["log_loss"] - three[0].data.metrics["log_loss"]
 check("04-look1")
 
 # %% [markdown]
-# All of it comes from two weeks. Whether such a difference means anything is the question of lesson 05. Here it is written down, so that it
-# can be asked.
+# All of it comes from two weeks. Whether such a difference means anything is the question of lesson 05.
 #
 # The signature does its work when a model is asked. `pyfunc` is MLflow's way to load any model, whatever made it:
 
@@ -273,8 +273,8 @@ except mlflow.exceptions.MlflowException as error:
 # %% [markdown]
 # ## Register: versions and aliases
 #
-# A run is an attempt; most are forgotten. A **registered model** is a list of numbered versions of what may be used; what a number stands for
-# is not meant to change. An [alias](glossary.ipynb#alias) is a name for one of them that can be moved.
+# Most runs are forgotten. A **registered model** is a list of numbered versions that may be used; what a number stands for does not change. An
+# [alias](glossary.ipynb#alias) is a name for one of them, and can be moved.
 
 # %%
 scratch = client.create_registered_model("scratch")
@@ -285,7 +285,7 @@ for each in (first, second):
 client.set_registered_model_alias("scratch", "candidate", "1")
 
 # %% [markdown]
-# Code that asks for `models:/scratch@candidate` gets whatever the alias names, today and tomorrow, without being changed:
+# Code that asks for `models:/scratch@candidate` gets whatever the alias names, today and tomorrow:
 
 # %%
 type(mlflow.sklearn.load_model("models:/scratch@candidate")[-1]).__name__
@@ -307,8 +307,8 @@ check("04-ex2")
 type(mlflow.sklearn.load_model("models:/scratch@candidate")[-1]).__name__
 
 # %% [markdown] tags=["task"]
-# The same line as above gets your model now. On a bad night somebody wants to undo what you did: **does MLflow still know that `candidate`
-# pointed at version 1 before?** `True` or `False`.
+# The same line gets your model now. On a bad night somebody wants to undo that: **does MLflow still know that `candidate` pointed at version 1
+# before?** `True` or `False`.
 
 # %% id="04-guess3"
 # BEGIN SOLUTION
@@ -323,8 +323,8 @@ came("04-guess3", bool(left.aliases or left.tags))
 untraced.alias_rows("scratch").columns.tolist()
 
 # %% [markdown]
-# It does not. These are the columns in which its database keeps aliases: one row per alias, with the version of *now*. There is no place
-# for who, when, why, or the version before. The page of the model shows no more:
+# It does not. These columns are all that its database keeps: one row per alias, with the version of *now*. Who, when, why, and the version before
+# have no place. The model's page shows no more:
 
 # %%
 ui.at("#/models/scratch?workflowType=machine_learning", "the model scratch")
@@ -332,9 +332,8 @@ ui.at("#/models/scratch?workflowType=machine_learning", "the model scratch")
 # %% [markdown]
 # ## Who did what
 #
-# So an alias is for people, and what serves needs a [deployment history](glossary.ipynb#deployment-history). `firstflight` writes each
-# change as a numbered record, once, and never overwrites it. Another model, `rehearsal`, gets three changes of March,
-# as a team might have made them:
+# So what serves needs a [deployment history](glossary.ipynb#deployment-history). `firstflight` writes each change as a numbered record, and never
+# overwrites it. Another model, `rehearsal`, gets three changes of March:
 
 # %%
 untraced.rehearse(first, second)
@@ -360,14 +359,15 @@ check("04-look2")
 
 # %% [markdown]
 # Each row says what, when, who and why. From lesson 06 on the newest record *is* what serves, and MLflow's aliases follow it, for people.
-#
+
+# %% [markdown]
 # ## Version 1
 #
-# `scratch` was for learning. Now the team's own model, `flights`: the plain recipe on all rows of the winter.
+# Now the team's own model, `flights`: the plain recipe on all rows of the winter.
 
 # %% [markdown] tags=["task"]
-# Make it with a command of the runbook. `firstflight train` wants a recipe, `--start` and `--end`. Recipe and days are those of the first
-# run: all of `winter`, from its first day to its last. It takes about 12 seconds.
+# Make it with a command of the runbook: `firstflight train` wants a recipe, `--start` and `--end`. Recipe and days are those of the first run, all
+# of `winter`. It takes about 12 seconds.
 
 # %% id="04-type1"
 # about 12 s
@@ -380,8 +380,8 @@ check("04-look2")
 check("04-type1")
 
 # %% [markdown]
-# The command takes the snapshot, fits, and makes the calls that you have made above. What it logs is more than a model: it is a
-# [release](glossary.ipynb#release). These are its files:
+# The command takes the snapshot, fits, and makes the calls that you made above. What it logs is a [release](glossary.ipynb#release). These are its
+# files:
 
 # %%
 from pathlib import Path
@@ -391,9 +391,9 @@ for path in sorted(path.relative_to(where) for path in where.rglob("*") if path.
     print(path)
 
 # %% [markdown]
-# The estimator is one file of ten. `release.json` names the feature version, the feature code's digest, the request's contract and the library versions;
-# `golden.json` holds [frozen answers](glossary.ipynb#frozen-answers); `reference.parquet` is what drift will be measured against. What is
-# rolled back together is saved together.
+# The estimator, `model.skops`, is one file of ten. `release.json` names the feature version, the feature code's digest, the request's contract and
+# the library versions; `golden.json` holds [frozen answers](glossary.ipynb#frozen-answers); drift will be measured against `reference.parquet`.
+# What is rolled back together is saved together.
 
 # %%
 tags = client.get_model_version("flights", "1").tags
@@ -403,12 +403,11 @@ pd.Series(tags, name="flights, version 1").to_frame()
 # %% [markdown]
 # ## Which data made it?
 #
-# That was the second half of the question at the top. For version 1 you can read the answer, `snapshot`. Code must find it for whatever
-# version is live on a bad night, of whatever model.
+# For version 1 you can read it above: `snapshot`. On a bad night, code must find it for any version of any model.
 
 # %% [markdown] tags=["task"]
-# Write `made_from(name, version)` with MLflow's client: the digest of the snapshot that made this version of this model. The check will
-# ask it about versions that it makes itself. There are two ways: a tag, or the data of the version's run.
+# Write `made_from(name, version)` with MLflow's client: the digest of the snapshot that made this version. The check asks about versions of its
+# own. There are two ways: a tag, or the data of the version's run.
 
 
 # %% id="04-ex3"
@@ -426,7 +425,7 @@ def made_from(name, version):
 check("04-ex3")
 
 # %% [markdown]
-# The digest leads to the rows. If that is true, a model that is made again from them gives the same answers, to the last digit.
+# The digest leads to the rows. If so, a model that is made again from them gives the same answers, to the last digit.
 
 # %%
 # about 4 s
@@ -442,7 +441,7 @@ print(f"{(ours == theirs).sum()} of {len(theirs)} answers are equal")
 # %% [markdown]
 # ## A file that was changed
 #
-# Somebody puts `model_final_v2_really.skops` in the place of version 1's file, as it has been done in many places.
+# Somebody puts `model_final_v2_really.skops` in the place of version 1's file.
 
 # %% [markdown] tags=["task"]
 # MLflow is asked for version 1 after that. **Which share of its 12,836 answers will be another one**, from 0 to 1? Say 0 if you expect that
@@ -471,14 +470,14 @@ came("04-guess4", changed.mean())
 print("put back, and loads:", registry.load("flights", "1").about["trained_to"])
 
 # %% [markdown]
-# Not one answer is the same, and MLflow did not say a word: it loads what lies there. `registry.load` first computes the digest of all
-# files and compares it with `release_digest` of the version's tags; then the library versions, the feature code and the types; and last it
-# asks the frozen requests again.
-#
+# Not one answer is the same, and MLflow said nothing: it loads what lies there. `registry.load` compares the digest of all files with the tag
+# `release_digest`; then it checks library versions, feature code and types; last, it asks the frozen requests again.
+
+# %% [markdown]
 # ## At work tomorrow
 #
-# Without this course: a run, a version, an alias. For a team, start `mlflow server --backend-store-uri sqlite:///mlflow.db` on one machine, and
-# put its address into the first line.
+# Without this course: a run, a version, an alias. For a team, start `mlflow server --backend-store-uri sqlite:///mlflow.db` on one machine and put
+# its address into the first line, without its `#`.
 
 # %%
 # mlflow.set_tracking_uri("http://mlflow.example:5000")
@@ -495,8 +494,8 @@ client.set_registered_model_alias("tomorrow", "candidate", made.version)
 mlflow.sklearn.load_model("models:/tomorrow@candidate").n_features_in_
 
 # %% [markdown] tags=["task"]
-# Try one thing three times, for instance how many weeks the trees need, with a run inside a run (`nested=True`) for each. Then let
-# `mlflow.search_runs` find, with a `filter_string`, all runs below some log loss. There is no check. `solutions/` has one worked answer.
+# Try one thing three times, such as how many weeks the trees need, each in a run inside a run (`nested=True`). Then let `mlflow.search_runs` find
+# all runs below some log loss, with a `filter_string`. There is no check. `solutions/` has one worked answer.
 
 # %% id="04-further"
 # about 5 s
@@ -518,8 +517,8 @@ print(good[["tags.mlflow.runName", "metrics.log_loss"]].round(4))
 # %% [markdown]
 # ## What you did
 #
-# You failed to tell three files apart, logged and compared runs, moved an alias without a trace and read a history that keeps one, and
-# made a version 1 that leads back to its rows and cannot be swapped unseen. The ledger counts what that costs.
+# You logged and compared runs, moved an alias without a trace, read a history that keeps one, and made a version 1 that leads back to its rows and
+# cannot be swapped unseen.
 
 # %% tags=["nbval-ignore-output"]
 # Measured: sizes and seconds differ between machines.
@@ -535,10 +534,9 @@ checklist("04")
 # %% [markdown]
 # ## In practice
 #
-# - **A digest finds a change, it does not forbid one.** Who can write the files and the database can change both. Keep the store where few
-#   can write.
-# - **SQLite carries a team of a few.** With more people at once, the same calls go to an MLflow server on PostgreSQL.
-# - `mlflow.autolog()` logs without a line of yours. It logs what the library shows, not the reason why you tried it.
+# - **A digest finds a change, it does not forbid one.** Who can write both files and database can change both: let few write there.
+# - **SQLite carries a team of a few.** For more, the same calls go to an MLflow server on PostgreSQL.
+# - `mlflow.autolog()` logs by itself what the library shows, not why you tried it.
 # - A registered version is not a good version. Nobody has judged version 1 yet, and nothing is live.
 #
 # **Next:** [lesson 05](05_gate_with_offline_metrics.ipynb) judges it, and four candidates that look better.

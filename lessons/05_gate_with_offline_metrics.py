@@ -1,11 +1,12 @@
 # %% [markdown]
 # # 05 · Gate with offline metrics
 #
-# **The failure.** Four candidates rank better than the model of lesson 04. One knows the future, one is wrong about how much, one has never seen
-# an airline that it will be asked about, and one is not proven better. Whoever sorts by AUC ships one of them.
-#
-# *What you'll do*: find the question that stops each of them, write a rule that the team's [gate](glossary.ipynb#gate) lacks, judge version 1
-# from the command line, and decide whether an unproven candidate ships.
+# **The failure.** Four candidates rank better than version 1. One knows the future, one is wrong about how much, one has never seen an airline,
+# and one is not proven better. Whoever sorts by AUC ships one of them.
+
+# %% [markdown]
+# *What you'll do*: find the question that stops each, write a rule that the team's [gate](glossary.ipynb#gate) lacks, judge version 1, and decide
+# whether an unproven candidate ships.
 #
 # *What you need*: 60 minutes, 1 GB of memory, and the workspace of lesson 04.
 
@@ -18,8 +19,7 @@ show_map("05")
 # %% [markdown]
 # ## Four candidates
 #
-# It is 1 April. Version 1 has learned from 1 January to 17 March. The two weeks after that are its *window*: new days, and all labels
-# are in.
+# It is 1 April. Version 1 has learned from 1 January to 17 March. The two weeks after that are its *window*: new days, with all labels.
 
 # %%
 from classroom import today
@@ -37,8 +37,8 @@ print(f"{first_day} to {last_day}: {len(rows)} flights, {rows['label'].mean():.3
 rows[["carrier", "flight", "label", "live", "naive"]].head(3).round(3)
 
 # %% [markdown]
-# `label` is what happened. `live` is what version 1 says: nothing is live yet, so it stands in. `naive` is what one would say without a
-# model: the share late of the last 28 days.
+# `label` is what happened. `live` is what version 1 says: nothing is live yet, so it stands in. `naive` needs no model: the late share of the last
+# 28 days.
 #
 # The candidates learn from the same days as version 1, with boosted trees:
 
@@ -109,8 +109,8 @@ came("05-guess1", table["AUC"].sort_values(ascending=False).index)
 table.sort_values("AUC", ascending=False).round(4)
 
 # %% [markdown]
-# All four rank better than version 1. **with delay** is in another league, and that should worry you. The team's table has the column because
-# it was written afterwards. What delay at departure has a flight that leaves in two hours?
+# All four rank better than version 1. **with delay** is in another league, and that should worry you: its column was written afterwards. What
+# delay at departure has a flight that leaves in two hours?
 
 # %% [markdown] tags=["task"]
 # `seen` holds the features of **with delay**, as the notebook knows them. Make `asked` of it: the same table, as a caller has it two hours
@@ -132,11 +132,14 @@ in_service = {"with delay": leak.predict_proba(asked)[:, 1], "naive": rows["naiv
 pd.DataFrame({name: score(said) for name, said in in_service.items()}).T.round(3)
 
 # %% [markdown]
-# In service it says 0.166 too little, and its log loss of 0.672 is far worse than that of no model at all, 0.533. A comparison
-# does not find a leak, because a leak wins every comparison. A limit on what is believable does: the team's `suspicious_auc`.
-#
-# **balanced** ranks best of the other three, and says 0.199 too much on average. AUC sees only the order. That is what `calibration_max` of lesson 00 is for.
-#
+# In service it says 0.166 too little, and its log loss of 0.672 is far worse than that of no model, 0.533. A leak wins every comparison. A limit
+# on what is believable finds it: the team's `suspicious_auc`.
+
+# %% [markdown]
+# **balanced** ranks best of the other three, and says 0.199 too much on average. AUC sees only the order; `calibration_max` of lesson 00 sees
+# this.
+
+# %% [markdown]
 # ## Fourteen days, not 12,836 rows
 #
 # **trees** is left, with a log loss that is lower by 0.0039. Is that a better model, or a better fortnight?
@@ -154,13 +157,13 @@ daily = pd.Series(gap).groupby(rows["date"]).mean()
 print(f"trees are better on {(daily < 0).sum()} of {len(daily)} days")
 
 # %% [markdown]
-# A *bootstrap* answers by drawing the same data again, many times, and looking at how much the mean moves. The package **arch** has one that draws whole blocks of
-# neighbours, so that what resembles each other stays together: the flights of a day share their weather, and a day shares some with the next.
+# A *bootstrap* draws the same data again, many times, and looks at how much the mean moves. Neighbours resemble each other: the flights of a day
+# share their weather, and a day shares some with the next. So the package **arch** draws whole blocks of neighbours.
 
 # %% [markdown] tags=["task"]
-# Write `by_blocks`: from daily numbers to `(low, high)`, the interval of their mean, by blocks of `rules.block_days` days and with 1,000 draws.
-# `CircularBlockBootstrap(length, numbers, seed=1)` makes the blocks. Its method `conf_int(np.mean, draws, method="percentile", size=...)` gives a column of two
-# numbers; `size` is the confidence, which `rules` has too.
+# Write `by_blocks`: from daily numbers to `(low, high)`, the interval of their mean, by blocks of `rules.block_days` days and 1,000 draws.
+# `CircularBlockBootstrap(length, numbers, seed=1)` makes the blocks; its `conf_int(np.mean, draws, method="percentile", size=...)` gives a table
+# of two rows and one column. `size` is `rules.confidence`.
 
 # %% id="05-ex2"
 import numpy as np
@@ -180,7 +183,7 @@ def by_blocks(numbers):
 check("05-ex2")
 
 # %% [markdown]
-# Three intervals of one difference: by the textbook's formula, as if each flight were on its own; by your blocks; and by the team's rules,
+# Three intervals of one difference: by the textbook, as if each flight were on its own; by your blocks; and by the team's rules,
 # `metrics.interval`.
 
 # %%
@@ -202,18 +205,19 @@ figures.two_intervals_of_one_gap(daily, ends)
 print(f"{(by_day.high - by_day.low) / (by_flight.high - by_flight.low):.1f} times as wide")
 
 # %% [markdown]
-# By flight, the whole [interval](glossary.ipynb#interval) is below zero: proven, it says. But what was observed is fourteen days of weather, and by days it contains zero. The trees may be
-# better; this fortnight cannot tell.
-#
-# Why is the team's wider than yours? With so few days, blocks alone hold the truth less often than they say ([how often](../docs/error-rates.md)). So it allows for an
-# [autocorrelation](glossary.ipynb#autocorrelation) of days, which `process.toml` decides.
+# By flight, the whole [interval](glossary.ipynb#interval) is below zero: proven, it says. But what was observed is fourteen days of weather, and
+# by days it contains zero: this fortnight cannot tell.
+
+# %% [markdown]
+# Why is the team's wider than yours? With few days, blocks alone hold the truth less often than they say ([how often](../docs/error-rates.md)). So
+# it allows for an [autocorrelation](glossary.ipynb#autocorrelation) of days, set in `process.toml`.
 
 # %%
 print({key: value for key, value in rules.how.items() if key != "seed"})
 print(f"lag-1 autocorrelation of these 14 days: {daily.autocorr(1):.2f}")
 
 # %% [markdown]
-# `rules.how` holds all that an interval needs: draws, confidence, blocks, autocorrelation, and the seed of the draws. Nobody needs to know them by heart.
+# `rules.how` holds all that an interval needs: draws, confidence, blocks, autocorrelation, and a seed.
 
 # %% [markdown] tags=["task"]
 # Write `decide`: from an interval of candidate minus live to `"pass"` (proven better), `"fail"` (proven worse) or `"hold"` (neither). It
@@ -249,7 +253,7 @@ print("trees, by flight:", decide(by_flight))
 print(metrics.difference(loss["no EV"], live, rows["date"], **rules.how))
 
 # %% [markdown] tags=["task"]
-# Look at one airline alone. Write `gap_of`: the difference **no EV** minus `live` on the flights of one carrier, with its interval by the team's rules.
+# Write `gap_of(carrier)`: the difference **no EV** minus `live` on one airline's flights, with its interval by the team's rules.
 # `metrics.difference(losses, losses of live, dates, **rules.how)` computes it, on the rows that you give it.
 
 
@@ -274,8 +278,8 @@ for carrier in ("B6", "DL", "UA", "EV"):
     print(f"{carrier}: {found} on {found.n_rows} flights, {decide(found)}")
 
 # %% [markdown]
-# On the 2,045 flights of EV the candidate is worse by 0.0378, ten times as much as on all, and more than the 0.03 that the team
-# allows a [slice](glossary.ipynb#slice) (`slice_max_regression`). And still its interval contains zero.
+# On EV's 2,045 flights the candidate is worse by 0.0378, more than the 0.03 that the team allows a [slice](glossary.ipynb#slice)
+# (`slice_max_regression`). And still its interval contains zero.
 
 # %% [markdown] tags=["task"]
 # **On how many of the 14 days, do you think, is it worse for EV than version 1?**
@@ -302,8 +306,11 @@ print(f"EV late:           {late[worst.index].mean():.2f} on the two, {late.mean
 print(f"lag-1 autocorrelation: {of_ev.mean().autocorr(1):.2f}")
 
 # %% [markdown]
-# It is worse on 8 days of 14, and two days, side by side, on which two of three flights of EV were late, carry 73% of it. Is that the airline, or one spell of weather? One spell cannot say. A day here resembles the day before with 0.57; the
-# team's rule takes 0.35, which comes from a whole year, since fourteen days measure such a number badly.
+# It is worse on 8 days of 14. Two days side by side, on which two of three EV flights were late, carry 73% of it. Is that the airline, or one
+# spell of weather? One spell cannot say.
+
+# %% [markdown]
+# A day here resembles the day before with 0.57. The team's rule takes 0.35, which comes from a whole year: fourteen days measure it badly.
 
 
 # %%
@@ -312,13 +319,13 @@ def judged_with(settings):
     return metrics.difference(mine, lives, dates, **rules.how | settings)
 
 
-measured = round(of_ev.mean().autocorr(1), 2)
+measured = round(float(of_ev.mean().autocorr(1)), 2)
 for settings in ({}, {"autocorrelation": measured}):
     print(settings or "the team's", judged_with(settings), decide(judged_with(settings)))
 
 # %% [markdown] tags=["task"]
-# Now do what people do who want a certain verdict. Find `choice`, a dict with `block_days` (1 or more) and `autocorrelation` (0 to 0.9), with
-# which the *same* difference counts as `"fail"`, proven worse. Try as often as you like: the check says what comes.
+# Now do what people do who want a certain verdict. Find `choice`, a dict with `block_days` (1 or more) and `autocorrelation` (0 to 0.9), by which
+# the *same* difference is a `"fail"`. Try as often as you like: the check says what comes.
 
 # %% id="05-ex5"
 # BEGIN SOLUTION
@@ -333,12 +340,13 @@ check("05-ex5")
 print(choice, judged_with(choice), decide(judged_with(choice)))
 
 # %% [markdown]
-# The same rows, another verdict. Whoever may choose the settings after the data are in can have the verdict that they want. So both numbers stand in
-# `process.toml`, with the reason, since before there was a candidate.
-#
+# The same rows, another verdict. Whoever chooses the settings after the data are in can have the verdict that they want. So both numbers stood in
+# `process.toml`, with the reason, before there was a candidate.
+
+# %% [markdown]
 # ## Twelve looks
 #
-# There is a second way to any verdict: look at enough slices. The team looks at 3 airports and at each airline with 300 flights. Take a candidate that
+# A second way to any verdict: look at enough slices. The team looks at 3 airports and each airline with 300 flights. Take a candidate that
 # *equals* version 1: a coin decides, per day or spell of days, which of the two is called the candidate.
 
 # %% [markdown] tags=["task"]
@@ -362,9 +370,11 @@ print(f"each slice judged alone:  {equal['alone']:.3f}")
 print(f"one family, by Holm:      {equal['holm']:.3f}")
 
 # %% [markdown]
-# Nearly a third of equal candidates would be stopped for an unlucky slice. *Holm's procedure* judges all slices as one family: the worst of twelve must be twelve times as clear,
-# the next one eleven times. So the chance that *any* fails an equal candidate stays below the team's 10%. The price: of EV it says nothing.
-#
+# Nearly a third of equal candidates would be stopped for an unlucky slice. *Holm's procedure* judges all slices as one family: the worst of twelve
+# must be twelve times as clear, the next eleven times. So the chance that *any* fails an equal candidate stays below the team's 10%. The price: it
+# cannot prove EV's case.
+
+# %% [markdown]
 # ## A rule of your own
 #
 # Look at **no EV** from another side: not *how good*, but *how high*.
@@ -377,16 +387,16 @@ print(f"on all flights {metrics.calibration(said['label'], said['candidate']):+.
 bias[big].sort_values().round(3).to_frame("bias")
 
 # %% [markdown]
-# On the whole it says 0.032 too little, and the limit of 0.10 is far. For EV it says 0.101 too little: it takes that airline for a punctual
-# one. The team's rules look at one mean over everybody. This is a gap that you can close.
+# On all flights it says 0.032 too little, far from the limit of 0.10. For EV it says 0.101 too little: it takes that airline for a punctual one.
+# The team's rules look at one mean over everybody. Close that gap.
 
 # %% [markdown] tags=["task"]
-# Write the rule `carrier_calibration`: it fails if the bias of any carrier is more than `rules.calibration_max`, either way. The first two lines give you `bias`, by
-# carrier. Return a `gate.Check` of the carrier furthest off:
+# Write the rule `carrier_calibration`: it fails if any carrier's bias is more than `rules.calibration_max`, either way. The first two lines give
+# `bias`, by carrier. Return a `gate.Check(...)` of the carrier furthest off:
 #
 # - `rule="carrier_calibration"`, `outcome="pass"` or `"fail"`,
 # - `value`: its bias, `threshold`: the limit,
-# - `sentence`: the reason, for people. It names the carrier and its bias.
+# - `sentence`: the reason, for people, with carrier and bias.
 
 # %% id="05-ex6"
 from firstflight import gate
@@ -418,8 +428,8 @@ for name, answers in predictions.items():
 # A rule that has never said no is a decoration. So break it on purpose, before you trust it.
 
 # %% [markdown] tags=["task"]
-# Make `broken`: all of `rows`, with a column `candidate` of probabilities that your rule stops and the team's `calibration` lets pass. The mean over everybody is
-# fine, and one airline pays. `rows["live"]` is a good start.
+# Make `broken`: all of `rows`, with a new column `candidate`: probabilities that your rule stops and the team's `calibration` lets pass. One
+# airline pays. `rows["live"]` is a good start.
 
 # %% id="05-ex7"
 # BEGIN SOLUTION
@@ -434,8 +444,8 @@ check("05-ex7")
 # %% [markdown]
 # ## The gate
 #
-# `gate.judge` asks all of the team's questions, in one order, with the team's numbers: scored rows in, verdict out. The worst answer is the verdict.
-# Yours comes last; `verdict_of` adds up any list of checks. The five take about 10 seconds.
+# `gate.judge` asks all of the team's questions, with the team's numbers. The worst answer is the verdict. Your rule comes last; `verdict_of` adds
+# up any list of checks. The five take about 10 seconds.
 
 # %%
 # about 10 s
@@ -470,11 +480,15 @@ for name, found in verdicts.items():
 
 # %% [markdown]
 # Nobody passes. **balanced** is stopped by three rules, **with delay** by one alone. Without yours, **no EV** would be on
-# [hold](glossary.ipynb#hold), which a person may overrule; a **fail** nobody may. The last line is the gate that most teams start with. It ships two of the four: an unproven one, and the leak.
-#
-# But you wrote your rule *after* you had seen whom it stops. The runbook says: a new rule judges the next candidate. So it is a draft, and today **no EV** is on hold.
-#
-# All checks of one verdict, not only the one that decided:
+# [hold](glossary.ipynb#hold), which a person may overrule; a **fail** nobody may. The table's last line is the gate that many teams start with. It
+# ships two of the four: an unproven one, and the leak.
+
+# %% [markdown]
+# But you wrote your rule *after* you had seen whom it stops. The runbook says: a new rule judges the next candidate. So today **no EV** is on
+# hold.
+
+# %% [markdown]
+# All checks of one verdict:
 
 # %%
 for each in verdicts["trees"].checks:
@@ -484,8 +498,8 @@ for each in verdicts["trees"].checks:
 # %% [markdown]
 # ## Judge version 1
 #
-# A gate that always says no would have stopped the four as well. So judge the control that should pass: version 1. Nothing is live, so it
-# has to beat the naive guess, with proof. On 28 March somebody was in a hurry (about 8 seconds):
+# A gate that always says no would have stopped the four as well. So judge one that should pass: version 1. Nothing is live, so it has to beat the
+# naive guess, with proof. On 28 March somebody was in a hurry (about 8 seconds):
 
 # %%
 # about 8 s
@@ -495,8 +509,8 @@ print("exit code:", _exit_code)
 now = today("2013-04-01")
 
 # %% [markdown]
-# Not a verdict but a refusal: the labels are not all in. Scripts do not read sentences. They read the *exit code*, the number with which a
-# command ends; IPython keeps that of the last `!` line in `_exit_code`.
+# Not a verdict but a refusal: the labels are not all in. Scripts read the *exit code*, the number with which a command ends; IPython keeps that of
+# the last `!` line in `_exit_code`.
 
 # %% [markdown] tags=["task"]
 # Today is 1 April. Judge version 1 with the same command, here or in a terminal, and read its exit code into `code` (in a terminal, `echo $?` prints it).
@@ -519,10 +533,11 @@ verdict = operations.verdict_of("flights", "1")
 print("version 1:", verdict.verdict, f"({verdict.decided_by}), exit code", code)
 
 # %% [markdown]
-# A script that ships needs no more: `firstflight gate 1 && ...` goes on after a pass alone. A hold and a fail both end with 3, and in lesson 10 that is what stops a machine.
-#
-# The verdict is a record, and stands on the version too, where all who look at the model find it: on MLflow's page, as tags. Its server is
-# up in about 8 seconds.
+# A script needs no more: `firstflight gate 1 && ...` goes on after a pass alone. A hold and a fail both end with 3; in lesson 10 that stops a
+# machine.
+
+# %% [markdown]
+# The verdict is a record, and stands on MLflow's page of the version too, as tags. Its server is up in about 8 seconds.
 
 # %%
 # about 8 s
@@ -532,8 +547,8 @@ ui = servers.mlflow()
 ui.at("#/models/flights/versions/1", "version 1 of flights")
 
 # %% [markdown] tags=["task"]
-# Open the page of version 1. Its tags say which checks were made, on which days, and by which rules. Copy the [digest](glossary.ipynb#digest) of the rules that judged into
-# `judged_by`.
+# Open the page of version 1. Its tags say which checks were made, on which days, and by which rules (scroll down inside the table of tags). Copy
+# the [digest](glossary.ipynb#digest) of the rules that judged into `judged_by`.
 
 # %% id="05-look1"
 # BEGIN SOLUTION
@@ -552,11 +567,13 @@ print("by the rules of today:", judged_by == process.digest(rules))
 print("by softer ones:       ", judged_by == process.digest(softer))
 
 # %% [markdown]
-# Whoever asks in a year why version 1 shipped, and whether somebody had changed the rules for it, finds both.
-#
+# Whoever asks in a year why version 1 shipped, and by which rules, finds both.
+
+# %% [markdown]
 # ## Ship, or wait?
 #
-# **hold** is no *no*: it says *not proven*. A team may ship all the same with a [waiver](glossary.ipynb#waiver), if a role that `process.toml` names says so, with a reason.
+# **hold** says *not proven*. A team may ship all the same with a [waiver](glossary.ipynb#waiver): a role that `process.toml` names says so, with a
+# reason.
 
 # %%
 reason = "trees keep missing weather as it is; we look again on 15 April"
@@ -596,12 +613,13 @@ for (name, by, _), answer in zip(asks, said, strict=True):
     print(f"{name:9} {by or 'no waiver':12} {answer}")
 
 # %% [markdown]
-# One. The right role, and a reason that can be read later, turn a hold into a risk that somebody has taken. Now you are the model's owner, and the trees are on
-# your desk: ten of fourteen days, and no proof.
+# One. The right role and a readable reason turn a hold into a risk that somebody has taken. Now you are the model's owner, and the trees are on
+# your desk: better on ten of fourteen days, and no proof.
 
 # %% [markdown] tags=["task"]
-# Decide about the trees. `decision` is a dict: `"verdict"` is `"ship"` or `"wait"`, `"by"` your role, `"reason"` a sentence for somebody who reads it on a bad night, and
-# `"look_again"` a day such as `"2013-06-30"`. On that day another fortnight must be over, with all labels; today's ends on 31 March, and a label comes a day later.
+# Decide about the trees. `decision` is a dict: `"verdict"` is `"ship"` or `"wait"`, `"by"` your role, `"reason"` a sentence for a reader on a bad
+# night, and `"look_again"` a day such as `"2013-06-30"`: another fortnight must be over, with all labels. Today's ends on 31 March, and a label
+# comes a day later.
 
 # %% id="05-decide1"
 # BEGIN SOLUTION
@@ -627,12 +645,14 @@ MlflowClient().set_registered_model_tag("flights", "decision.trees", text)
 pd.Series(decision, name="trees, 1 April 2013").to_frame()
 
 # %% [markdown]
-# It is recorded with the model: on MLflow's page, one level up from the version. Whatever you decided, version 1 goes on, since the trees here are no
-# release. In lesson 08 they come back, with half a year of flights to learn from.
-#
+# It is recorded with the model, one level above the version on MLflow's page. Version 1 goes on in any case, since the trees here are no release.
+# In lesson 08 they come back, with half a year of flights to learn from.
+
+# %% [markdown]
 # ## At work tomorrow
 #
-# Without this course: **statsmodels** has an interval for days that resemble their neighbours (Newey and West's, for up to `maxlags` days), and Holm's procedure.
+# Without this course: **statsmodels** has an interval for days that resemble their neighbours (Newey and West's, for up to `maxlags` days). And
+# Holm's procedure: `True` for each of four p-values that stays proven.
 
 # %%
 import statsmodels.api as sm
@@ -646,8 +666,9 @@ print(fit.conf_int(alpha=0.1).round(4))  # 90%, the mean of the days
 print(multipletests([0.004, 0.03, 0.2, 0.6], alpha=0.1, method="holm")[0])
 
 # %% [markdown] tags=["task"]
-# How long would the trees have to wait? Simulate: `intervals.autoregression(2000, days, 0.35, rng)` makes series of daily numbers with mean 0 and standard deviation 1. Scale them to the
-# trees' daily gap, shift them by what the trees gain, and count on how many days half of the series are proven better. `solutions/` has one worked answer.
+# How long would the trees have to wait? `intervals.autoregression(2000, days, 0.35, rng)` (of `firstflight`) makes series of daily numbers with
+# mean 0 and standard deviation 1. Scale them to the trees' daily gap, shift them by their gain, and find from how many days on half of the series
+# are proven better. `solutions/` has one worked answer.
 
 # %% id="05-further"
 # BEGIN SOLUTION
@@ -666,8 +687,8 @@ for days in (14, 28, 56, 112):
 # %% [markdown]
 # ## What you did
 #
-# You stopped a leak by asking as a caller asks, a tie by counting days, and a blind spot by a rule of your own. You saw how settings and many looks make any verdict,
-# and judged version 1 by the team's. The ledger's row has no tool in it: rules, and the arithmetic of intervals.
+# You stopped a leak by asking as a caller asks, a tie by counting days, and a blind spot by a rule of your own. You saw how settings and many
+# looks make any verdict, and judged version 1. The ledger's row has no tool in it: the gate is rules and arithmetic.
 
 # %% tags=["nbval-ignore-output"]
 # The count follows the modules: it changes whenever somebody edits them.
@@ -683,11 +704,12 @@ checklist("05")
 # %% [markdown]
 # ## In practice
 #
-# - **A wider interval holds more.** The price of fewer false passes is that a better model waits longer. Which of the two costs you more is a decision, and `confidence` is where it stands.
-# - **Look once.** Who tries twenty candidates on one fortnight finds one that passes by luck. The next window judges the next candidate.
+# - **A wider interval holds more.** Fewer false passes, and a better model waits longer. Which costs you more is a decision: `confidence`.
+# - **Look once.** Who tries twenty candidates on one fortnight may find one that passes by luck. The next window judges the next candidate.
 # - **No interval from a fortnight speaks of the year.** The gap between two models drifts with the season.
-# - The limit on AUC finds a loud leak. A quiet one, worth a point of AUC, passes; a test of the feature code at a [point in time](glossary.ipynb#point-in-time) finds it.
-# - A waiver that is not written down is a habit. In lesson 09 one is recorded, and you will see what became of it.
+# - The limit on AUC finds a loud leak. A quiet one, worth a point of AUC, passes; a test of the feature code at a [point in
+#   time](glossary.ipynb#point-in-time) finds it.
+# - A waiver that is not written down is a habit. Lesson 09 shows what became of one.
 #
 # **Next:** version 1 has passed. [Lesson 06](06_serve_the_release.ipynb) lets it answer.
 

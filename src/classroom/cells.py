@@ -181,7 +181,8 @@ def sentence(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, SyntaxError):
         text = f"{error.msg} (line {error.lineno})" if error.lineno else str(error.msg)
-    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(text.split()))[:160]
+    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(text.split()))
+    text = text if len(text) <= 160 else f"{text[:160].rpartition(' ')[0]} ..."
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}."
 
 

@@ -160,7 +160,10 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
     watch = _watch_of(ns)
     attempt = watch.attempts.get(one.id) if watch is not None else None
     if attempt is not None and attempt.error:
-        return Verdict(WRONG, attempt.error + _for_the_shell(one, attempt))
+        if " raised " not in attempt.error:  # it was stopped
+            return Verdict(WRONG, attempt.error)
+        shell = _for_the_shell(one, attempt)
+        return Verdict(WRONG, attempt.error + shell if shell else _with_hint(attempt.error, one))
     if any(ns.get(name, ...) is ... for name in one.names):
         return Verdict(OPEN, one.hint)
     empty = tuple(name for name in one.names if is_empty(ns[name]))
@@ -185,7 +188,8 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
     except (Exception, SystemExit) as error:
         if open_function or nothing_typed:
             return Verdict(OPEN, one.hint)
-        return Verdict(WRONG, f"Checking it raised {cells.sentence(error)}", one.names)
+        said = f"Checking it raised {cells.sentence(error)}"
+        return Verdict(WRONG, _with_hint(said, one), one.names)
     if is_bool(result) and bool(result):
         lack = _lacks(one, source, watch, folder)
         if not lack:
@@ -211,6 +215,12 @@ def _for_the_shell(one: Exercise, attempt: answers.Attempt) -> str:
     if one.names or "SyntaxError" not in attempt.error or "!" in attempt.source:
         return ""
     return ". Put an exclamation mark before a command: the line is for the shell."
+
+
+def _with_hint(error: str, one: Exercise) -> str:
+    """Return what was raised, and what the exercise asks for: an error alone helps few."""
+    stop = "" if error.endswith(".") or not one.hint else "."
+    return f"{error}{stop} {one.hint}".strip()
 
 
 def _result(one: Exercise, ns: dict[str, Any], source: str, folder: Path) -> object:

@@ -67,7 +67,22 @@ BENCH = {
                     "    others = table[~table['time_hour'].dt.month.isin(months)]\n"
                     "    return pd.concat([others, month])"
                 ),
-                "rows are lost",
+                "is in UTC",
+            ),
+            (
+                step(
+                    "name = month['time_hour'].dt.strftime('%Y-%m').iloc[0]\n"
+                    "    others = table[table['time_hour'].dt.strftime('%Y-%m') != name]\n"
+                    "    return pd.concat([others, month], ignore_index=True)"
+                ),
+                "is in UTC",
+            ),
+            (
+                step(
+                    "others = table[table['time_hour'].dt.month != 3]\n"
+                    "    return pd.concat([others, month], ignore_index=True)"
+                ),
+                "is in UTC",
             ),
             (step("return month.copy()"), "rows are lost"),
             (step("return table"), "rows are lost"),
@@ -259,6 +274,13 @@ BENCH = {
                 ),
                 "do not catch",
             ),
+            (
+                flow(
+                    "for each in months_until(month):\n    land(each, return_state=True)\n"
+                    "return take_snapshot(month)"
+                ),
+                "leave it out",
+            ),
             (flow("land(months_until(month))\nreturn take_snapshot(month)"), "wanted are"),
             (
                 "@task\n" + flow(LOOP + "return take_snapshot(month)").partition("\n")[2],
@@ -313,7 +335,11 @@ BENCH = {
                 'deployment = RunnerDeployment.from_flow(every_morning, "6", cron="0 6 * * *")',
                 "UTC",
             ),
-            (deploy("0 11 * * *", "UTC"), "UTC"),
+            (deploy("0 11 * * *", "UTC"), "at 07:00 in New York: the fields count in UTC"),
+            (
+                'deployment = RunnerDeployment.from_flow(every_morning, "6", schedule="0 6 * * *")',
+                'schedule=Cron("...", timezone=...)',
+            ),
             (deploy("0 6 * * *", "EST"), "summer time"),
             (deploy("0 6 * * *", "Europe/Berlin"), "hour and timezone"),
             (deploy("6 0 * * *"), "minute comes first"),
@@ -357,7 +383,7 @@ BENCH = {
     "03-ex5": Answers(
         wrong=(
             (f"backfill = {FEBRUARY}", "One dict is one run"),
-            (f"backfill = [{FEBRUARY}]", "1 runs"),
+            (f"backfill = [{FEBRUARY}]", "has 1 run:"),
             (f"backfill = [{MARCH}, {FEBRUARY}]", "February first"),
             (f"backfill = [{run('2013-02-01', '2013-03-31')}]", "one run for each"),
             (
@@ -366,7 +392,11 @@ BENCH = {
                 "end is included",
             ),
             (f"backfill = [{run('2013-02-01', '2013-02-27')}, {MARCH}]", "before the month is"),
-            (f"backfill = [{run('2013-02-01', '2013-02-29')}, {MARCH}]", "refuses"),
+            (f"backfill = [{run('2013-02-01', '2013-02-29')}, {MARCH}]", "end: "),
+            (
+                f"backfill = [{FEBRUARY.replace('[1]', '1')}, {MARCH}]",
+                "feature_versions: ",
+            ),
             (f"backfill = [{FEBRUARY}, {run('2013-03-01', '2013-03-30')}]", "before the month is"),
             (f"backfill = [{run('2013-02-02', '2013-02-28')}, {MARCH}]", "begins on"),
             (f"backfill = [{run('2013-01-01', '2013-01-31')}, {FEBRUARY}]", "the months are"),

@@ -41,6 +41,10 @@ BENCH = {
     "04-ex1": Answers(
         wrong=(
             (run(metric=""), "no metric"),
+            (
+                run(model='    third = mlflow.sklearn.log_model(mine, name="model")\n'),
+                "and **how",
+            ),
             (run(metric='    mlflow.log_metric("loss", loss(mine))\n'), "others have log_loss"),
             (run(metric='    mlflow.log_metric("log_loss", loss(plain))\n'), "first run's"),
             (run(metric='    mlflow.log_metric("log_loss", 0.48)\n'), "its model has"),
@@ -139,6 +143,11 @@ lower_by = ours["metrics.log_loss"].diff().iloc[1]""",
                 "points at version",
             ),
             (move(version='"1"'), "points at version 1"),
+            (move(version="newest"), "with newest.version"),
+            (
+                move(register=move().partition("\n")[0].replace("third.model_uri", "third")),
+                "with third.model_uri",
+            ),
             (move(alias="Candidate"), "it is candidate that moves"),
             (move(alias="live"), "it is candidate that moves"),
             (

@@ -107,6 +107,13 @@ def append_once(append_once: Any) -> bool | str:
                     f"{what} ({source}): the columns are not those of the table. Return a table "
                     "with the same columns and no others."
                 )
+            in_utc = table["time_hour"].dt.month.isin(month["time_hour"].dt.month).sum()
+            if what == "A first run" and len(wanted) - len(found) == in_utc:
+                return (
+                    f"{what} ({source}) loses {in_utc} rows of February's last evening: time_hour "
+                    "is in UTC, where that is March already. Cut at the first and the last hour "
+                    "of the new file, or take the month in New York's time."
+                )
             if len(found) != len(wanted):
                 more = (
                     "too many: an earlier run's rows are still there"
@@ -264,9 +271,11 @@ class _Step:
         self.calls, self.name, self.broken = calls, name, broken
         self.futures: list[_Future] = []
         self.waited: list[_Future] = []
+        self.kept_states = False
 
     def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:
         future = self.submit(*args, **kwargs)
+        self.kept_states = self.kept_states or return_state
         return future if return_state else future.result()
 
     def submit(self, *args: Any, wait_for: Any = None, **kwargs: Any) -> _Future:
@@ -350,6 +359,8 @@ def _runs(fn: Callable[[str], Any], month: str, months: list[str]) -> str:
     if calls[-1][0] != "snapshot":
         return "The snapshot comes before all months have landed: take it after the loop."
     if not all(one.asked for one in steps["land"].futures):
+        if steps["land"].kept_states:
+            return "With return_state=True a step that fails raises nothing: leave it out here."
         return "The snapshot does not wait for what you submitted: call result() of each before."
     if isinstance(returned, _Future):
         returned = returned.value
@@ -443,6 +454,7 @@ def _wrong_times(schedule: Any) -> bool | str:
             return "Its schedule has no times."
         zone = getattr(schedule, "timezone", None)
         first = there[0]
+        off = next((time for time in there if time.hour != 6), first)
         if len(there) > 1 and there[1] - first < dt.timedelta(hours=20):
             return (
                 f"It runs at {first:%H:%M} and again at {there[1]:%H:%M}: a * for the minute or "
@@ -457,7 +469,7 @@ def _wrong_times(schedule: Any) -> bool | str:
             return f"It leaves out days: from one it skips to {gap:%A %d %B}; each day is wanted."
         if zone in (None, "UTC", "Etc/UTC"):
             return (
-                f"On {first:%d %B} it runs at {first:%H:%M} in New York: the fields count in UTC. "
+                f"On {off:%d %B} it runs at {off:%H:%M} in New York: the fields count in UTC. "
                 "Give Cron a timezone."
             )
         if start != "2031-01-30":
@@ -504,7 +516,10 @@ def backfill(backfill: Any, given: Given) -> bool | str:
 def _first_reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reasons = [line for line in lines if "[type=" in line]
-    return reasons[0].partition(" [type=")[0] if reasons else lines[0][:120]
+    if reasons:
+        return reasons[0].partition(" [type=")[0]
+    # Prefect names the parameters below a first line that says no more than that they are invalid.
+    return lines[-1].removeprefix("- ").rstrip(".")[:120]
 
 
 def _wrong_days(runs: list[dict[str, Any]]) -> bool | str:
@@ -539,7 +554,9 @@ def _wrong_days(runs: list[dict[str, Any]]) -> bool | str:
     if days == wanted[::-1]:
         return "The right runs, in another order: February first."
     if len(days) != 2:
-        return f"It has {len(days)} runs: one for February and one for March."
+        return (
+            f"It has {len(days)} run{'s' * (len(days) != 1)}: one for February and one for March."
+        )
     for (start, end), (first, last) in zip(days, wanted, strict=True):
         if (start.year, start.month) != (first.year, first.month):
             return f"A run goes from {start} to {end}: the months are February and March 2013."

@@ -31,7 +31,8 @@ def _client() -> Any:
     "04-ex1",
     "mine",
     "third",
-    hint="Six lines as for the second run, with another pair of recipe and first day.",
+    hint="Fit mine; then the five lines of the second run, with another pair of recipe and first "
+    "day, mine for trees, and **how.",
 )
 def third_run(mine: Any, third: Any, given: Given) -> bool | str:
     import mlflow
@@ -181,7 +182,8 @@ def compared(lowest: Any, lower_by: Any, given: Given) -> bool | str:
 @exercise(
     "04-ex2",
     "newest",
-    hint="client.create_model_version, as for the first two, and then move the alias.",
+    hint="client.create_model_version with third.model_uri and third.run_id, then "
+    "client.set_registered_model_alias with newest.version.",
 )
 def candidate_moved(newest: Any, given: Given) -> bool | str:
     if not hasattr(newest, "version") or not hasattr(newest, "run_id"):

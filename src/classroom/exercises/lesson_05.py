@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from numbers import Real
 from typing import Any
 
 from classroom.equality import same
@@ -44,8 +45,9 @@ def asked(asked: Any, given: Given) -> bool | str:
     delay = asked["dep_delay"]
     if delay.notna().all() and same(delay.nunique(), 1):
         number = delay.iloc[0]
-        what = "that each flight leaves in time" if number == 0 else f"a delay of {number}"
-        return f"{number} claims {what}: that is not known either. Say that it is missing."
+        said = f"{number:.4g}" if isinstance(number, Real) else str(number)
+        what = "that each flight leaves in time" if number == 0 else "the same delay for all"
+        return f"{said} claims {what}: that is not known either. Say that it is missing."
     if delay.notna().any():
         return "It still holds delays that nobody knows two hours before departure."
     if delay.dtype == object:
@@ -74,6 +76,8 @@ def by_blocks(by_blocks: Any, given: Given) -> bool | str:
     ratios = []
     for numbers in (*(own + 1.5), *(like - 2.5)):
         ends = _two(found := by_blocks(numbers))
+        if ends is not None and np.ndim(found) > 1:
+            return "It returns a table: two plain numbers are wanted, those of the column [:, 0]."
         if ends is None:
             return f"It returns {what_it_is(found)}, and two numbers are wanted: low and high."
         low, high = ends
@@ -160,7 +164,7 @@ def decide(decide: Any, given: Given) -> bool | str:
     "05-ex4",
     "gap_of",
     hint="Which rows are the carrier's? its = (rows['carrier'] == carrier).to_numpy(). Then "
-    "metrics.difference, each of its three columns on these rows.",
+    "metrics.difference, each of its three columns on these rows, and **rules.how.",
 )
 def gap_of(gap_of: Any, given: Given) -> bool | str:
     from firstflight import metrics
