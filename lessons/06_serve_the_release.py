@@ -4,7 +4,7 @@
 # **The failure.** The model answers in a notebook. Somebody writes a service around it in an afternoon. For the same flight the two disagree, and a request that makes no sense
 # gets an answer too.
 #
-# *What you'll do*: see that service fail, write your own with BentoML, ask it, read its page, put it under load; then make version 1 live and take the registry away.
+# *What you'll do*: see that service fail, write your own with BentoML, put it under load, make version 1 live, and take the registry away.
 #
 # *What you need*: 50 minutes, lessons 00-05, about 1.5 GB of memory.
 
@@ -37,7 +37,7 @@ notebook[["carrier", "flight", "origin", "dest", "sched_dep_time", "temp", "pred
 # ## A service in an afternoon
 #
 # BentoML makes a service of a class: `@bentoml.service` marks the class, `@bentoml.api` each method that answers. `__init__` runs once, at the start.
-# The author writes the features down again, from memory, without the trailing late rates: a request does not hold them.
+# The author writes the features down again, from memory, without the late rates: a request does not hold them.
 
 # %%
 import bentoml
@@ -101,7 +101,7 @@ shown = ["carrier", "flight", "origin", "sched_dep_time", "prediction", "service
 notebook.assign(service=first_said, apart=apart).nlargest(3, "apart")[shown].round(3)
 
 # %% [markdown]
-# Three things differ: the hour lost its minutes, the week begins on another day, and the pipeline fills the missing rates with a median. No exception, and nothing in the log.
+# The hour lost its minutes, the week begins on another day, and the pipeline fills the missing rates with a median. No exception, and nothing in the log.
 #
 # Now requests that make no sense, or that nobody expected.
 
@@ -227,8 +227,7 @@ mine = own_service.serve(Departures, "06-ex2")
 callers.ask_each(mine.url, {"as it came": rows[0], **odd})
 
 # %% [markdown]
-# 400 says *your fault*: which field, and why. You wrote no line for it; the types did. ZZ is well written, and a new airline is no error; if many
-# came, the monitor of lesson 07 would see it.
+# 400 says *your fault*: which field, and why. You wrote no line for it; the types did. ZZ is well written, and a new airline is no error.
 #
 # ## Ask it yourself
 #
@@ -298,7 +297,7 @@ print("the newest published state is of", newest)
 
 # %% [markdown]
 # None, and the code is right. The notebook computed today's trailing rates itself. A service reads published [state](glossary.ipynb#state), and today's is not there yet.
-# Yesterday's is young enough (`max_age_days`), so every answer is a little old, and none says so.
+# Yesterday's is young enough (`max_age_days`), and no answer says that it is old.
 
 # %% [markdown] tags=["task"]
 # Publish today's state, for feature version 1. The command is `firstflight state`; `!firstflight state --help` names its options.
@@ -320,7 +319,7 @@ print(f"equal: {equal(ask(mine.url, rows))} of {len(rows)}")
 #
 # ## Its page
 #
-# BentoML describes a service in OpenAPI, a format that other tools read, and shows a page on which you can try requests. Its own page loads an analytics script; this link opens the page without it.
+# BentoML describes a service in OpenAPI, a format that other tools read, and makes a page of it. Its own page loads an analytics script; this link opens it without.
 
 # %%
 # about 3 s
@@ -341,7 +340,7 @@ statuses = [int(code) for code in listed if code != "200"]
 check("06-look1")
 
 # %% [markdown]
-# You have met 400 and 500. A 503, *not ready, ask another one*, is not on the page; soon you will see one. A page made from types knows what the types know.
+# You have met 400 and 500. A 503, *not ready, ask another one*, is not on the page: a page made from types knows what the types know.
 #
 # ## Under load
 #
@@ -387,9 +386,9 @@ batched = own_service.serve(Batched, "06-ex4")
 callers.compare({"one by one": mine.url, "batched": batched.url}, rows, callers=(1, 16))
 
 # %% [markdown]
-# One caller alone gains nothing. Sixteen get more answers in the same time, each sooner. *Refused* counts requests that could not be answered within 1000 ms; they get a 503.
+# One caller alone gains nothing. Sixteen get more answers in the same time. *Refused* counts requests that could not be answered within 1000 ms; they get a 503.
 #
-# How large were the shared calls? `/metrics` is a plain text that a dashboard reads every few seconds. A *histogram* there has a `_sum` (requests) and a `_count` (calls of the model).
+# How large were the shared calls? `/metrics` is a plain text for dashboards. A *histogram* there has a `_sum` (requests) and a `_count` (calls of the model).
 
 # %% tags=["nbval-ignore-output"]
 # Measured: the counts differ on every run.
@@ -482,7 +481,7 @@ print(", ".join(pinned))
 
 # %% [markdown]
 # Nine by name; the others will be the newest on the day of the build. The numbers are safe: a release refuses to load under another numpy, pandas, scikit-learn, scipy or skops.
-# For the same image again, keep the image, or let `bentoml.build` write a full lock file, with a network.
+# For the same image again, keep the image.
 #
 # ## Make version 1 live
 #
@@ -652,9 +651,9 @@ print(Telling().about(day=date(2013, 4, 1)), Telling().about(day=date(2013, 4, 4
 # %% [markdown]
 # ## What you did
 #
-# You met a service that disagreed with its notebook and answered nonsense, and wrote one that does neither. You asked it, batched it, packed it, and made version 1 live.
+# You met a service that disagreed with its notebook, wrote one that does not, batched it, packed it, and made version 1 live.
 #
-# The ledger's *added ms* is what HTTP, the contract and the log add to one row, through the same arrays.
+# The ledger's *added ms* is what HTTP, the contract and the log add to one row.
 
 # %% tags=["nbval-ignore-output"]
 # about 3 s. Measured: seconds, megabytes and milliseconds differ on every run.
@@ -675,8 +674,8 @@ checklist("06")
 # - **State is part of the service.** Right code with yesterday's state gave 970 other answers.
 # - One worker, so that a switch is one switch. For more load, start more behind a balancer that reads `/readyz`.
 # - The project's service gathers single requests by itself (`answering.py`), so each line of its log stays one request's.
-# - The reasons of a 400 go to the caller: a contract's messages are part of the product. The reason of a 5xx goes to the log only.
-# - No image was built here. `bentoml containerize firstflight-flights:1` builds it where Docker is; mount the workspace, and name it by `FIRSTFLIGHT_HOME`.
+# - The reasons of a 400 go to the caller: a contract's messages are part of the product.
+# - No image was built here: `bentoml containerize firstflight-flights:1` does it where Docker is. Mount the workspace, and name it by `FIRSTFLIGHT_HOME`. `bentoml.build` pins every package by default (`lock_packages`), for which it needs a network.
 #
 # **Next:** [lesson 07](07_watch_for_drift.ipynb). Every light on this dashboard is green. They stay green until July.
 

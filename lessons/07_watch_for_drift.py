@@ -92,7 +92,7 @@ by_month.map(lambda value: value if isinstance(value, str) else round(value, 3))
 # %% [markdown]
 # Better in May alone, and there the interval holds zero, as in April: nothing is proven. In June version 1 loses by 0.1145 and in July by 0.2175, each with the whole interval.
 #
-# In July it says 9.5% late where 34.8% are. Its AUC *rises*, from 0.621 to 0.697: it still knows which flights are worse, and no longer how bad they are.
+# Its AUC *rises*, from 0.621 to 0.697: it still knows which flights are worse, and no longer how bad they are.
 
 # %%
 from classroom import check, figures
@@ -169,7 +169,7 @@ carrier_test = by_name["carrier"]["config"]["method"]
 check("07-look1")
 
 # %% [markdown]
-# The same numbers for code, from `run.dict()`. A number's distance is in standard deviations of the reference; from 0.1 on Evidently calls a column drifted. The control is one half of the reference against the other: it must be quiet.
+# The same numbers for code. A number's distance is in standard deviations of the reference; from 0.1 on Evidently calls a column drifted. The control, one half of the reference against the other, must be quiet.
 
 
 # %%
@@ -227,8 +227,8 @@ columns_of = {
 watching.what_orders(weeks, "v1 loses by", columns_of).round(2)
 
 # %% [markdown]
-# The temperature's 0.49 looks like a cause, and simply counting the weeks does better, 0.53. A week resembles the week before
-# ([autocorrelation](glossary.ipynb#autocorrelation) 0.90), so 15 of them tell as much as seven, and chance alone reaches 0.74 once in twenty times.
+# The temperature's 0.49 looks like a cause, and simply counting the weeks does better, 0.53. Weeks resemble the week before
+# ([autocorrelation](glossary.ipynb#autocorrelation) 0.90): 15 tell as much as seven, and chance alone reaches 0.74 once in twenty times.
 #
 # Only how far the model's *own predictions* moved is beyond chance, 0.64 against 0.62: by a hair, and one of four may be by luck.
 
@@ -305,8 +305,7 @@ came("07-guess3", sum(one["tests that fail"] > 0 for one in seen.values()))
 pd.DataFrame(seen).T
 
 # %% [markdown]
-# Half. Degrees that are Celsius are still plausible degrees. The column *contract* is the project's own list of promises (`firstflight.contract`): it knows the reference and the week before, and names each of the eight.
-# Both are silent on the clean week.
+# Half. Degrees that are Celsius are still plausible degrees. *contract* is the project's own list of promises (`firstflight.contract`): it knows the reference and the week before, and names each of the eight.
 #
 # And the drift report? Where a column is empty, it does not even start:
 
@@ -381,14 +380,14 @@ alarms = {"training": moved_from(False, allowed), "four weeks before": moved_fro
 watching.fires_in(alarms, losing)
 
 # %% [markdown]
-# Against the training data, predictions that moved point at 8 of the 9 losing weeks, and at 2 of the 6 good ones: the best use of drift here. The rolling reference moves along with the failure and
+# Against the training data, predictions that moved point at 8 of the 9 losing weeks, and at 2 of the 6 good ones. The rolling reference moves along with the failure and
 # never fires.
 #
 # **A reference answers one question.** Recent weeks: did something *jump*, a unit, a clock? Training data: is this still the world the model knows?
 #
 # ## An accident of yours
 #
-# The contract asks the first question by a limit: how far may the median temperature move in a week?
+# The contract asks the first by a limit: how far may the median temperature move in a week?
 
 # %% [markdown] tags=["task"]
 # Do your own accident to `temp`, one that somebody could really cause: return the rows with `temp` damaged, and nothing else.
@@ -438,7 +437,7 @@ print("clean week:   ", broken_promises(week, previous) or "quiet")
 print("your accident:", broken_promises(damaged, previous))
 
 # %% [markdown]
-# Neighbouring weeks here share six days, so there are fewer trials than it seems; and you chose the limit on the weeks that you counted. Another year would be the test.
+# Neighbouring weeks share six days, so there are fewer trials than it seems; and you chose the limit on the weeks that you counted.
 #
 # ## How often does it cry wolf?
 #
@@ -576,11 +575,11 @@ for message in receiver.messages():
     print(f"{message['title']}: {message['message'][:60]}...")
 
 # %% [markdown]
-# Open the link above: the messages are there. And somebody should notice when the monitor itself falls silent.
+# Open the link above: the messages are there. Somebody should notice, too, when the monitor itself falls silent.
 #
 # ## Every Monday
 #
-# A monitor that somebody must remember is forgotten in the third week. In lesson 03 you gave the pipeline to Prefect; give it the monitor too. A deployed flow stands in a file, and so must what it
+# In lesson 03 you gave the pipeline to Prefect; give it the monitor too. A deployed flow stands in a file, and so must what it
 # calls: `tell_pages` is `tell` once more.
 
 # %%
@@ -594,7 +593,7 @@ from classroom.every_monday import every_monday
 print(code_of(every_monday.fn))
 
 # %% [markdown] tags=["task"]
-# Write `monday`, a `RunnerDeployment.from_flow(flow, name, parameters={...}, schedule=...)` of `every_monday`: for the use case `"flights"` and your `address`, each Monday at six in the morning in New York. `Cron(line, timezone=...)` takes a line of five fields:
+# Write `monday`, a `RunnerDeployment.from_flow(flow, name, parameters={...}, schedule=...)` of `every_monday`: for the use case `"flights"` and your `address`, each Monday at six in the morning in New York. `Cron(line, timezone=...)` takes five fields:
 # minute, hour, day of month, month, weekday.
 
 # %% id="07-ex6"
@@ -679,12 +678,12 @@ checklist("07")
 # %% [markdown]
 # ## In practice
 #
-# - **These false-alarm rates flatter.** Most limits were set on January to June, nearly the weeks that you counted; some with the whole year in view (`docs/alarm-rates.md`).
+# - **These false-alarm rates flatter.** Most limits were set on January to June, nearly the weeks that you counted (`docs/alarm-rates.md`).
 # - The service refuses what breaks the contract of one request. The monitor is for what no single request shows: a unit, an outage, a clock, a recode.
 # - A week has 6,000 flights and 7 days of weather. Tests with p-values count flights, and find everything significant.
 # - Evidently 0.7 saves a page only if its name is a text, not a `Path`. A page has 4 MB: keep it out of git.
 #
-# **Next:** [lesson 08](08_roll_out_by_online_metrics.ipynb). The page says to decide on a rollback, and there is nothing to go back to. A new version has to come.
+# **Next:** [lesson 08](08_roll_out_by_online_metrics.ipynb). The page says to decide on a rollback, and there is nothing to go back to.
 
 # %%
 from classroom import end, leaves

@@ -4,8 +4,8 @@
 # **The failure.** Version 2 has passed the offline gate. So had version 1, and look what became of it. To give a release all traffic
 # because it passed is a bet.
 #
-# *What you'll do*: let version 2 predict where nobody hears it, then answer some flights, then all. Write the rule that decides each
-# step, see why an honest rule is slow, check that the split is fair.
+# *What you'll do*: let version 2 predict where nobody hears it, then answer some flights, then all; write the rule that decides each
+# step; check that the split is fair.
 #
 # *What you need*: 60 minutes, lessons 00-07, about 1.1 GB of memory.
 
@@ -75,9 +75,9 @@ from classroom import came
 came("08-guess1", proven)
 
 # %% [markdown]
-# In none. April and May prove nothing either way. June loses by 0.1145, with its whole interval. July loses by 0.2175, and its interval just holds zero: these are intervals at 95%, where the alerts of lesson 07 asked at 90%.
+# In none. April and May prove nothing either way. June loses by 0.1145, with its whole interval. July loses by 0.2175, and its interval just holds zero: it is at 95%, where the alerts of lesson 07 asked at 90%.
 #
-# **A gate looks back.** It was right about a fortnight in March and knew nothing of summer.
+# **A gate looks back.** It knew nothing of summer.
 #
 # ## The next one that passes
 #
@@ -104,7 +104,7 @@ for rule in ("beats_naive", "better_than_live", "slices"):
 # !firstflight promote 2 --by model_owner --reason "it passed the gate"
 
 # %% [markdown]
-# Refused, and nothing has changed. The gate decides what may *start* a rollout; what the rollout shows decides the rest.
+# Refused. The gate decides what may *start* a rollout; what the rollout shows decides the rest.
 #
 # ## Shadow: predict, and answer nobody
 #
@@ -323,7 +323,7 @@ pd.DataFrame(rates).round(3)
 came("08-guess2", round(rates["days that are alike"]["t-test, daily"], 3))
 
 # %% [markdown]
-# The t-test keeps its word for one look at independent days: 0.049. Four weekly looks make it 0.116. With days that are alike, daily looks promote
+# The t-test keeps its word for one look at independent days: 0.049. With days that are alike, daily looks promote
 # 0.335: every third candidate that is no better. The team's rule gives 0.052, which is 5% up to the chance of a simulation.
 #
 # In the picture, the yellow limit is made for one look.
@@ -368,11 +368,11 @@ for name, (rows, live, candidate) in cases.items():
 
 # %% [markdown]
 # With the roles swapped it aborts. Equal models wait until day 28; then `undecided = "abort"` takes the candidate out: what is not proven
-# in four weeks is not worth the switch. With United's labels lost, it asks for them.
+# is not worth the switch. With United's labels lost, it asks for them.
 #
 # ## Canary: answer some of the flights
 #
-# In the [canary](glossary.ipynb#canary) some flights hear from the candidate, which shows what happens when people act on its answers. How many? The shadow knows both answers to
+# In the [canary](glossary.ipynb#canary) some flights hear from the candidate. How many? The shadow knows both answers to
 # each flight, so it tells what each share would have shown (about 5 seconds).
 
 # %%
@@ -586,7 +586,7 @@ print(f"your rule and the library agree on {agree} of {len(looks)} looks")
 looks[["mode", "labels up to", "low", "high", "decision"]].iloc[[0, 5, 12]].round(3)
 
 # %% [markdown]
-# After two days the truth could be anything from -1.3 to +1.3: two days cannot show how much days differ. That is what `min_days` is for.
+# After two days the truth could be anything from -1.3 to +1.3. That is what `min_days` is for.
 #
 # Fourteen days and seventeen: version 1 went on answering for a month. A team that finds this too long may allow more errors, in `process.toml`, with its reason. It may
 # not look more often and call it the same.
@@ -613,11 +613,11 @@ print({alias: about["version"] for alias, about in held["releases"].items()})
 history.table("flights")[["date", "action", "live", "candidate", "previous", "rollout"]]
 
 # %% [markdown]
-# Version 1 is now `previous`, still in memory. Version 2 reads the same feature state, so going back would be easy. Remember that in the next lesson.
+# Version 1 is now `previous`, still in memory. Version 2 reads the same feature state, so going back would be easy. Remember that.
 #
 # ## At work tomorrow
 #
-# `hashlib` splits, SciPy checks the split. Without a spending rule, fix the number of looks beforehand and divide the error by it: honest where days are independent.
+# Without a spending rule, fix the number of looks beforehand and divide the error by it: honest where days are independent.
 # Where they are alike, compare weeks.
 
 # %%
@@ -674,7 +674,7 @@ checklist("08")
 # %% [markdown]
 # ## In practice
 #
-# - **A canary's arms must not touch.** Here an answer changes nothing for the next flight. Where it does (prices, rankings), one arm leaks into the other.
+# - A shadow cannot show what goes wrong when people act on an answer. **And a canary's arms must not touch**: where an answer changes the next case (prices, rankings), one arm leaks into the other.
 # - The hash takes the date too, so no flight number is bound to one side for ever. If a person must see one release all week, hash the person.
 # - Labels come a day late here. Where they take a month, so does the canary; a proxy that comes sooner must be shown to agree with the label.
 # - The intervals assume that a day resembles the day before as in the year that was measured. Storms come in runs.

@@ -296,7 +296,10 @@ BENCH = {
             (batched(api=BATCHED.replace("=1000", "=1")), "1 ms"),
             (batched(api=""), "no endpoint"),
             ("Batched = Departures", "still called Departures"),
-            (batched(name="Departures") + "\n\nBatched = Departures", "still called Departures"),
+            (
+                batched().replace("class Batched", "class Departures") + "\nBatched = Departures",
+                "still called Departures",
+            ),
             (batched(TABLE, SAID, imports=""), "as a file"),
             (batched(TABLE, "return self.release.predict(rows, self.store)"), "tolist"),
             (batched(head="def predict(self, flights: list) -> list[float]:"), "contract"),
