@@ -1,11 +1,10 @@
 # %% [markdown]
 # # 06 · Serve the release
 #
-# **The failure.** The model answers in a notebook. Somebody writes a service around it in an afternoon. For the same flight the two say different
-# things, and a request that makes no sense gets an answer too.
+# **The failure.** The model answers in a notebook. Somebody writes a service around it in an afternoon. For the same flight the two disagree, and a request that makes no sense
+# gets an answer too.
 #
-# *What you'll do*: see that service fail; write your own with BentoML until it says what the notebook says; ask it with curl and with a client, read its page, put it under
-# load; then make version 1 live by command, and take the registry away.
+# *What you'll do*: see that service fail, write your own with BentoML, put it under load, make version 1 live, and take the registry away.
 #
 # *What you need*: 50 minutes, lessons 00-05, about 1.5 GB of memory.
 
@@ -18,7 +17,7 @@ show_map("06")
 # %% [markdown]
 # ## What the notebook says
 #
-# It is 1 April, and version 1 has passed the gate. Today's flights are the requests that callers will make. First let the [release](glossary.ipynb#release) answer them here, in the notebook.
+# It is 1 April, and version 1 has passed the gate. Callers will ask about today's flights. First the [release](glossary.ipynb#release) answers here, in the notebook.
 
 # %%
 from classroom import today
@@ -37,8 +36,8 @@ notebook[["carrier", "flight", "origin", "dest", "sched_dep_time", "temp", "pred
 # %% [markdown]
 # ## A service in an afternoon
 #
-# BentoML makes a service of a class: `@bentoml.service` on the class, `@bentoml.api` on each method that answers. `__init__` runs once, when the service starts.
-# The author of this one writes the features down again, from memory. The trailing late rates are left out: they are not in the request.
+# BentoML makes a service of a class: `@bentoml.service` marks the class, `@bentoml.api` each method that answers. `__init__` runs once, at the start.
+# The author writes the features down again, from memory, without the late rates: a request does not hold them.
 
 # %%
 import bentoml
@@ -61,8 +60,8 @@ class FirstTry:
 
 
 # %% [markdown]
-# `bentoml serve file:Class` imports a file. A notebook is none, so `own_service.serve` writes the text of the class's cell into `firsttry.py`, and starts
-# `bentoml serve firsttry:FirstTry` on a free port of this machine. That takes about 8 seconds.
+# `bentoml serve file:Class` imports a file, and a notebook is none. So `own_service.serve` writes the text of the class's cell into `firsttry.py` and serves that
+# on a free port of this machine (about 8 seconds).
 
 # %%
 # about 8 s
@@ -102,8 +101,7 @@ shown = ["carrier", "flight", "origin", "sched_dep_time", "prediction", "service
 notebook.assign(service=first_said, apart=apart).nlargest(3, "apart")[shown].round(3)
 
 # %% [markdown]
-# Three things differ: the hour lost its minutes, the week begins on another day, and the rates are missing, for which the pipeline fills in a median.
-# No exception, and nothing in the log.
+# The hour lost its minutes, the week begins on another day, and the pipeline fills the missing rates with a median. No exception, and nothing in the log.
 #
 # Now requests that make no sense, or that nobody expected.
 
@@ -114,7 +112,7 @@ odd = callers.odd_requests(rows[0])
 list(odd)
 
 # %% [markdown] tags=["task"]
-# A broken station did report a wind of 1048 mph in February. "No temperature" means that the field is not there. **How many of the seven get an answer?**
+# A broken station did report a wind of 1048 mph in February. "No temperature" means that the field is missing. **How many of the seven get an answer?**
 
 # %% id="06-guess2"
 # BEGIN SOLUTION
@@ -128,8 +126,8 @@ came("06-guess2", (table["status"] == 200).sum() - 1)
 table
 
 # %% [markdown]
-# The text became 75 degrees without a word. The impossible wind moves the answer. A name and a code that nobody knows count as no airline at all, a
-# missing temperature as a winter's median. The other two get a 500, which says *our fault, try again*.
+# The text became 75 degrees without a word. The impossible wind moves the answer. A name and an unknown code count as no airline, a missing
+# temperature as a winter's median. The other two get a 500: *our fault, try again*.
 
 # %%
 naive.stop()
@@ -137,7 +135,7 @@ naive.stop()
 # %% [markdown]
 # ## The contract
 #
-# A [contract](glossary.ipynb#contract) says what a request may be, before any model is asked. It is a pydantic class of the use case, `flights.request`. These are its bounds:
+# A [contract](glossary.ipynb#contract) says what a request may be, before any model is asked. Here it is a pydantic class, `flights.request`, with these bounds:
 
 # %%
 from firstflight.usecase import contract_bounds
@@ -145,10 +143,11 @@ from firstflight.usecase import contract_bounds
 pd.DataFrame(contract_bounds(flights), index=["least", "most"]).T
 
 # %% [markdown]
-# It is *strict*: a text is not a number, and a field too many is refused like one too few. A value that is not known is sent as `null`, on purpose.
+# It is *strict*: a text is not a number, and a field too many is refused like one too few. A value that is not known is sent as `null`.
+# A type with conditions is written `Annotated[type, Field(...)]`.
 
 # %% [markdown] tags=["task"]
-# Write the type of the wind speed: a number from 0 to 120 mph, both included, or None. A text that looks like a number is refused. `Field` takes `strict`, `ge` (greater or equal), `le` and more.
+# Write the type of the wind speed: a number from 0 to 120 mph, both included, or None. A text that looks like a number is refused. `Field` takes `strict`, `ge` (greater or equal) and `le`.
 
 # %% id="06-ex1"
 from typing import Annotated
@@ -178,7 +177,7 @@ for wind in (42.6, None, 1048.0, "12"):
 # %% [markdown]
 # ## Your service
 #
-# Fourteen such types make `FlightRequest`. BentoML reads the types of a method's arguments, and refuses what does not fit before the method runs. The features come from the release itself, so nothing is written twice:
+# Fourteen such types make `FlightRequest`. BentoML refuses what does not fit the types of a method's arguments. The features come from the release itself:
 # `release.predict(requests, states)` takes a table of requests and the published state.
 
 # %% [markdown] tags=["task"]
@@ -228,12 +227,11 @@ mine = own_service.serve(Departures, "06-ex2")
 callers.ask_each(mine.url, {"as it came": rows[0], **odd})
 
 # %% [markdown]
-# 400 says *your fault*: which field, and why. You wrote no line for it; the types did. One odd request still gets its answer: ZZ is well written, and a new airline is no error.
-# If many came, that would be a change of codes, which is for the monitor of lesson 07.
+# 400 says *your fault*: which field, and why. You wrote no line for it; the types did. ZZ is well written, and a new airline is no error.
 #
 # ## Ask it yourself
 #
-# Whoever calls a service need not have Python. `curl` is on most machines, and sends what you tell it. `{names}` in a line that begins with `!` are the notebook's.
+# A caller need not have Python: `curl` is on most machines. In a line that begins with `!`, `{names}` are the notebook's variables.
 
 # %%
 import json
@@ -243,8 +241,8 @@ question.write_text(json.dumps({"flights": rows[:1]}))
 print(question.read_text()[:120], "...")
 
 # %% [markdown] tags=["task"]
-# Send the file `{question}` to `{mine.url}/predict` with curl, and keep what it prints: `answer = !curl ...`. You need three options: `-s` (silent), `-H "content-type: application/json"` and
-# `-d @FILE`. If `!curl --version` finds no curl, take the text of what `httpx.post` returns.
+# Send the file `{question}` to `{mine.url}/predict` with curl, and keep what it prints: `answer = !curl ...`. You need `-s` (silent), `-H "content-type: application/json"` and
+# `-d @FILE`. Without curl, take `httpx.post(...).text`.
 
 # %% id="06-type1"
 # BEGIN SOLUTION
@@ -257,7 +255,7 @@ check("06-type1")
 print(answer)
 
 # %% [markdown]
-# A program that has BentoML need not write JSON. `bentoml.SyncHTTPClient(url)` asks a service what it offers, and gets a method for each of its endpoints, with the same name and arguments.
+# A Python program need not write JSON. `bentoml.SyncHTTPClient(url)` asks a service what it offers, and has a method for each endpoint, with its name and arguments.
 
 # %% [markdown] tags=["task"]
 # Write `ask`: it opens BentoML's client on `url`, lets the service predict `flights`, closes the client and returns the list of answers.
@@ -298,8 +296,8 @@ newest, _ = states.at(day)
 print("the newest published state is of", newest)
 
 # %% [markdown]
-# None, and the code is right. The notebook computed today's trailing rates for itself. A service reads [state](glossary.ipynb#state) that the pipeline has published, and today's is not there. Yesterday's is young enough for the team (`max_age_days`), so
-# every answer is a little old, and none says so.
+# None, and the code is right. The notebook computed today's trailing rates itself. A service reads published [state](glossary.ipynb#state), and today's is not there yet.
+# Yesterday's is young enough (`max_age_days`), and no answer says that it is old.
 
 # %% [markdown] tags=["task"]
 # Publish today's state, for feature version 1. The command is `firstflight state`; `!firstflight state --help` names its options.
@@ -317,11 +315,11 @@ check("06-type2")
 print(f"equal: {equal(ask(mine.url, rows))} of {len(rows)}")
 
 # %% [markdown]
-# All of them, to the last digit, and nobody restarted the service. There is one feature code and one state, so there is nothing left to differ in.
+# All of them, to the last digit, and nobody restarted the service: one feature code, one state.
 #
 # ## Its page
 #
-# BentoML describes a service in OpenAPI, a format that other tools read, and shows it as a page on which you can try requests. Its own first page loads an analytics script; this link opens the same page without it.
+# BentoML describes a service in OpenAPI, a format that other tools read, and makes a page of it. Its own page loads an analytics script; this link opens it without.
 
 # %%
 # about 3 s
@@ -342,12 +340,11 @@ statuses = [int(code) for code in listed if code != "200"]
 check("06-look1")
 
 # %% [markdown]
-# You have met 400 and 500. A 503, *not ready, ask another one*, is not on the page; soon you will see one. A page that a tool writes from types knows what the types know.
+# You have met 400 and 500. A 503, *not ready, ask another one*, is not on the page: a page made from types knows what the types know.
 #
 # ## Under load
 #
-# Your service calls the model once per request. Sixteen callers who ask for one flight each are sixteen calls, one after the other. *Adaptive batching* lets requests that wait at the
-# same time share one call. BentoML learns how long a call takes, and decides how long to wait for more.
+# Sixteen callers are sixteen calls of the model. *Adaptive batching* lets requests that wait at the same time share one call; BentoML learns how long to wait.
 
 # %% [markdown] tags=["task"]
 # Copy your class as `Batched`, with its imports. Let `@bentoml.api` make `predict` *batchable*, with at most 200 flights per call, and an answer within 1000 ms. Its parameters are `batchable`, `max_batch_size` and `max_latency_ms`.
@@ -381,7 +378,7 @@ class Batched:
 check("06-ex4")
 
 # %% [markdown]
-# Now ask both services: one caller, then sixteen at once, each without a pause, for two seconds. It takes about 20 seconds.
+# Ask both services: one caller, then sixteen at once, each without a pause, for two seconds (about 20 seconds in all).
 
 # %% tags=["nbval-ignore-output"]
 # about 20 s. Measured: answers and milliseconds differ on every run.
@@ -389,10 +386,9 @@ batched = own_service.serve(Batched, "06-ex4")
 callers.compare({"one by one": mine.url, "batched": batched.url}, rows, callers=(1, 16))
 
 # %% [markdown]
-# One caller alone gains nothing, and may wait a little longer: BentoML waits for others who do not come. Sixteen get more answers in the same time, each of them sooner. In the column *refused* are requests that could not be
-# answered within the 1000 ms; BentoML sends them away with a 503.
+# One caller alone gains nothing. Sixteen get more answers in the same time. *Refused* counts requests that could not be answered within 1000 ms; they get a 503.
 #
-# How large were the shared calls? The service counts everything at `/metrics`, a plain text that a dashboard reads every few seconds. A *histogram* has a `_sum` and a `_count`: over all calls of the model, and how many there were.
+# How large were the shared calls? `/metrics` is a plain text for dashboards. A *histogram* there has a `_sum` (requests) and a `_count` (calls of the model).
 
 # %% tags=["nbval-ignore-output"]
 # Measured: the counts differ on every run.
@@ -425,12 +421,12 @@ print(f"{mean_batch:.2f} requests per call")
 batched.stop()
 
 # %% [markdown]
-# The mean counts the lone caller's requests too, one per call. Nothing in `/metrics` says whether an answer was *right*. Keep that in mind for lesson 07.
+# The mean counts the lone caller's requests too, one per call. Nothing in `/metrics` says whether an answer was *right*.
 #
 # ## Build it once
 #
-# Your service holds version 1 by name. The project's own, `src/firstflight/service.py`, does what yours does and more: a thread looks four times a second which release the newest record of the [history](glossary.ipynb#deployment-history) makes live.
-# `bento.build` calls `bentoml.build`, which packs code, decisions and package versions as a **Bento**: the thing that is shipped.
+# Your service holds version 1 by name. The project's own (`src/firstflight/service.py`) looks four times a second which release the [history](glossary.ipynb#deployment-history) makes live.
+# `bentoml.build` packs code, decisions and package versions as a **Bento**: what is shipped.
 
 # %%
 # about 3 s
@@ -446,7 +442,7 @@ sorted(path.relative_to(built.path).as_posix() for path in PROJECT.joinpath(buil
 # %% [markdown]
 # Not in it: a model. The Bento changes when code changes, the release when the model does.
 #
-# A machine that runs containers needs one more thing: a *Containerfile* (or Dockerfile), the recipe by which an image is built. `bentoml containerize` writes it and has Docker build it; `bentoml.container.get_containerfile` only writes it.
+# A machine that runs containers needs a *Containerfile* (or Dockerfile), the recipe of an image. `bentoml containerize` has Docker build the image; `bentoml.container.get_containerfile` only writes the recipe.
 
 # %% [markdown] tags=["task"]
 # Let BentoML write the Containerfile of `firstflight-flights:1` to the path `recipe`. `output_path` takes a text.
@@ -469,8 +465,7 @@ from classroom import containerfile
 pd.Series(containerfile.looked_at(recipe.read_text(), PROJECT / built.path)).to_frame("")
 
 # %% [markdown] tags=["task"]
-# It does not run as root, and it has what it copies. The last question: will an image built next year hold the same packages? The Bento asks for some in one exact version, and pip adds what those require. **Which share
-# of all packages in the image, from 0 to 1, is asked for in an exact version?**
+# It does not run as root, and has what it copies. Will an image built next year hold the same packages? The Bento asks for some in one exact version; pip adds what those require. **Which share of all packages, from 0 to 1, is asked for in an exact version?**
 
 # %% id="06-guess4"
 # BEGIN SOLUTION
@@ -485,12 +480,12 @@ came("06-guess4", round(share, 2))
 print(", ".join(pinned))
 
 # %% [markdown]
-# Nine by name; the others are whatever is newest on the day of the build. For the numbers that is enough: a release refuses to load under another numpy, pandas, scikit-learn, scipy or skops. For the same image again, keep the image, or build from a full
-# lock file: `bentoml.build` writes one by default (`lock_packages`), and needs a network for it.
+# Nine by name; the others will be the newest on the day of the build. The numbers are safe: a release refuses to load under another numpy, pandas, scikit-learn, scipy or skops.
+# For the same image again, keep the image.
 #
 # ## Make version 1 live
 #
-# Serve what you built, while nothing is live. It takes about 8 seconds.
+# Serve what you built, while nothing is live (about 8 seconds).
 
 # %%
 # about 8 s
@@ -508,7 +503,7 @@ print("alive:", code("livez"))
 print("ready:", code("readyz"))
 
 # %% [markdown]
-# The process lives and is not ready. The 503 tells a load balancer, which spreads requests over several services, to send nothing here.
+# The process lives and is not ready. The 503 tells a load balancer, which spreads requests over services, to send nothing here.
 
 # %% [markdown] tags=["task"]
 # The owner of the model [promotes](glossary.ipynb#promote) version 1, and nobody restarts anything. Type the command: `firstflight promote`, the version, `--by model_owner` and `--reason "passed the gate; first release"`.
@@ -532,12 +527,12 @@ print("holds:", held["releases"]["live"])
 history.table("flights")[["date", "action", "live", "by", "reason"]]
 
 # %% [markdown]
-# The service saw it, loaded version 1, let it repeat its frozen answers, and holds it. The history has its first line.
-# `path: arrays` says that it answers from plain arrays, which is quicker than scikit-learn's pipeline on a table; when it was loaded, both gave the same answers.
+# The service saw it, loaded version 1 and had it repeat its [frozen answers](glossary.ipynb#frozen-answers). `path: arrays` says that it answers from plain arrays, quicker than
+# scikit-learn's pipeline and with the same answers.
 #
 # ## The proof
 #
-# These are today's real requests, all in one batch.
+# Today's real requests, in one batch.
 
 # %%
 reply = httpx.post(f"{service.url}/predict_batch", json={"requests": rows}, timeout=60)
@@ -553,9 +548,9 @@ figures.two_services_against_the_notebook(
 )
 
 # %% [markdown]
-# The first try was too low, most of all for the flights most likely late. This service also says in each answer which release gave it, and of which day its state is: an old one can be seen.
+# The first try was too low, most of all for the flights most likely late. This service also names in each answer its release, and the day of its state.
 #
-# It writes each answer with its inputs to a log. A caller who only rehearses says so in a header; such answers get another role.
+# It logs each answer with its inputs. A caller who only rehearses says so in a header; such answers get another role.
 
 
 # %%
@@ -570,9 +565,7 @@ replayed = predictions.read(flights, day, day, replays=True)
 pd.concat([logged, replayed]).groupby(["role", "version"]).size().to_frame("answers")
 
 # %% [markdown]
-# The rehearsal is in the log as `replay`, and does not count as traffic.
-#
-# What if one row of a hundred is bad?
+# The rehearsal is in the log as `replay`, and does not count as traffic. What if one row of a hundred is bad?
 
 # %%
 batch = [*rows[:99], odd["wind of 1048 mph"]]
@@ -581,7 +574,7 @@ print("99 good and 1 bad:", reply.status_code, reply.json()["detail"][0]["loc"])
 print("in the log:", len(predictions.read(flights, day, day)) - len(logged), "more")
 
 # %% [markdown]
-# None of the hundred is answered, and the bad one is named by its place. Ninety-nine answers to a hundred questions end up beside the wrong flights.
+# None of the hundred is answered, and the bad one is named. Ninety-nine answers to a hundred questions would end up beside the wrong flights.
 #
 # ## Take the registry away
 
@@ -605,11 +598,11 @@ came(
 )
 
 # %% [markdown]
-# The same answer, and a status that says it can no longer look. What is promoted meanwhile has to wait: the service prefers the release it holds to none.
+# The same answer, and a status that says it can no longer look. A promotion has to wait meanwhile: better the release it holds than none.
 #
 # ## At work tomorrow
 #
-# Without this course: a model, a class, types, and a test that needs no server. In a file `service.py` it runs with `bentoml serve service:Hours`.
+# Without this course: a model, a class, types, and a test without a server. Saved as `service.py` it runs with `bentoml serve service:Hours`.
 
 # %%
 from typing import Annotated
@@ -658,9 +651,9 @@ print(Telling().about(day=date(2013, 4, 1)), Telling().about(day=date(2013, 4, 4
 # %% [markdown]
 # ## What you did
 #
-# You met a service that disagreed with its notebook and answered nonsense, and wrote one that does neither. You asked it, read its page, batched it, packed it, and made version 1 live.
+# You met a service that disagreed with its notebook, wrote one that does not, batched it, packed it, and made version 1 live.
 #
-# The ledger's *added ms* compares like with like: one row at a time through the same arrays, over HTTP and in this process. HTTP, the contract and the line in the log are what is added.
+# The ledger's *added ms* is what HTTP, the contract and the log add to one row.
 
 # %% tags=["nbval-ignore-output"]
 # about 3 s. Measured: seconds, megabytes and milliseconds differ on every run.
@@ -676,13 +669,13 @@ checklist("06")
 # %% [markdown]
 # ## In practice
 #
-# - **Equal means equal.** The first try was 0.020 apart on average, and a generous test would have let it pass. A release rounds its answers to twelve digits, because the
+# - **Equal means equal.** The first try was 0.020 apart on average; a generous test would have let it pass. A release rounds to twelve digits, because the
 #   last ones depend on how many rows are asked at once.
-# - **State is part of the service.** Right code with yesterday's state gave 970 other answers. Let each answer name its state's day.
-# - One worker, so that a switch is one switch. For more load, start more behind a balancer that reads `/readyz`; for a moment they may hold different releases.
-# - The project's service gathers single requests by itself, in two milliseconds at most, so that each line of its log stays one request's; `answering.py` shows how.
-# - The reasons of a 400 go to the caller, so a contract's messages are part of the product. BentoML writes the reason of a 5xx to its log only.
-# - No image was built here. Where Docker is, `bentoml containerize firstflight-flights:1` builds it; the workspace must be mounted into it, and named by `FIRSTFLIGHT_HOME`.
+# - **State is part of the service.** Right code with yesterday's state gave 970 other answers.
+# - One worker, so that a switch is one switch. For more load, start more behind a balancer that reads `/readyz`.
+# - The project's service gathers single requests by itself (`answering.py`), so each line of its log stays one request's.
+# - The reasons of a 400 go to the caller: a contract's messages are part of the product.
+# - No image was built here: `bentoml containerize firstflight-flights:1` does it where Docker is. Mount the workspace, and name it by `FIRSTFLIGHT_HOME`. `bentoml.build` pins every package by default (`lock_packages`), for which it needs a network.
 #
 # **Next:** [lesson 07](07_watch_for_drift.ipynb). Every light on this dashboard is green. They stay green until July.
 

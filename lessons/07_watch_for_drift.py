@@ -4,8 +4,7 @@
 # **The failure.** From April to July every dashboard is green: each request is answered, and quickly. Meanwhile version 1 becomes worse than the
 # [naive guess](glossary.ipynb#naive-guess), and nobody is told.
 #
-# *What you'll do*: play that quarter, ask **Evidently** what moved, break a week on purpose, set the limit that finds it, send an alert, and put the
-# monitor on a schedule.
+# *What you'll do*: play that quarter, ask **Evidently** what moved, break a week on purpose, set the limit that finds it, send an alert, and schedule the monitor.
 #
 # *What you need*: 60 minutes, lessons 00-06, about 1 GB of memory.
 
@@ -18,8 +17,8 @@ show_map("07")
 # %% [markdown]
 # ## A quarter in service
 #
-# Each month's [drop](glossary.ipynb#drop) lands, each morning gets its [state](glossary.ipynb#state), and every scheduled flight is sent to the service of lesson 06: three and a
-# half months in about half a minute.
+# Each month's [drop](glossary.ipynb#drop) lands, each morning gets its [state](glossary.ipynb#state), and every scheduled flight is sent to the service: three and a
+# half months in about 30 seconds.
 
 # %%
 # about 30 s
@@ -37,7 +36,7 @@ dashboard.drop(columns="ms per flight")
 dashboard[["ms per flight"]]
 
 # %% [markdown]
-# Green. Nothing failed, nothing went without state, and July is answered as fast as April. Now it is 15 July, and the [labels](glossary.ipynb#label) of these months are in.
+# Green. Nothing failed, nothing went without state, and an answer takes a small part of a millisecond. Now it is 15 July, and the [labels](glossary.ipynb#label) of these months are in.
 
 # %% [markdown] tags=["task"]
 # At the gate in March version 1 beat the naive guess. **In how many of the four months, April to July, is its log loss the lower one?**
@@ -64,8 +63,8 @@ answered["naive"] = flights.naive(drops, answered)
 known = answered.dropna(subset="label")
 
 # %% [markdown]
-# Version 1 and the naive guess speak about the same flights, so compare them flight by flight: one [interval](glossary.ipynb#interval) for the *difference*. Two intervals side by side,
-# or one beside a number, would not do: a stormy day is bad for both, and only in the difference does that cancel. These intervals are those of the alerts, at 90%.
+# Version 1 and the naive guess speak about the same flights, so compare them flight by flight: one [interval](glossary.ipynb#interval), at 90%, for the *difference*.
+# Two intervals side by side would not do: a stormy day is bad for both, and only in the difference does that cancel.
 
 
 # %%
@@ -93,7 +92,7 @@ by_month.map(lambda value: value if isinstance(value, str) else round(value, 3))
 # %% [markdown]
 # Better in May alone, and there the interval holds zero, as in April: nothing is proven. In June version 1 loses by 0.1145 and in July by 0.2175, each with the whole interval.
 #
-# In July it says 9.5% late where 34.8% are. Its AUC *rises*, from 0.621 to 0.697: it still knows which flights are worse than others, and no longer how bad they are.
+# Its AUC *rises*, from 0.621 to 0.697: it still knows which flights are worse, and no longer how bad they are.
 
 # %%
 from classroom import check, figures
@@ -103,8 +102,8 @@ figures.said_and_came_by_week(known)
 # %% [markdown]
 # ## What moved?
 #
-# Labels came a day later here. Elsewhere they take weeks, and all that there is at first are the inputs. **Evidently** compares two tables of inputs: a *current* one, here a week of requests, with a
-# *[reference](glossary.ipynb#reference)*, here a sample of what version 1 has learned from. Take both. The import takes a few seconds.
+# Labels came a day later here; elsewhere they take weeks, and at first there are only inputs. **Evidently** compares two tables of inputs: a *current* one, here a week of requests, with a
+# *[reference](glossary.ipynb#reference)*, here a sample of what version 1 has learned from (about 8 seconds).
 
 # %%
 # about 8 s
@@ -125,7 +124,7 @@ numbers = [name for name in columns if name not in categories]
 kinds = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
 
 # %% [markdown] tags=["task"]
-# Write `drift` with Evidently's own calls. `Dataset.from_pandas(table, data_definition=kinds)` wraps a table: do so with the 14 `columns` of each side. `Report([DataDriftPreset()])` says what to ask, and its
+# Write `drift` with Evidently's own calls. `Dataset.from_pandas(table, data_definition=kinds)` wraps a table: give it the 14 `columns` of each side. `Report([DataDriftPreset()])` says what to ask, and its
 # `.run(current, reference)` asks. Return what `run` returns.
 
 
@@ -143,7 +142,7 @@ def drift(current, reference):
 check("07-ex1")
 
 # %% [markdown]
-# The result has a page, and it has numbers. First the page: save it, and hand it out by a small server of this machine. (JupyterLab shows an HTML file as a blank sheet until you trust it.)
+# The result has a page, and it has numbers. First the page: save it, and let a small server of this machine hand it out (JupyterLab shows an HTML file blank until you trust it).
 
 # %%
 # about 5 s
@@ -170,7 +169,7 @@ carrier_test = by_name["carrier"]["config"]["method"]
 check("07-look1")
 
 # %% [markdown]
-# The same numbers for code, from `run.dict()`. A number's distance is in standard deviations of the reference; above 0.1 Evidently calls a column drifted. The control is one half of the reference against the other half: no drift, so it must be quiet.
+# The same numbers for code. A number's distance is in standard deviations of the reference; from 0.1 on Evidently calls a column drifted. The control, one half of the reference against the other, must be quiet.
 
 
 # %%
@@ -190,7 +189,7 @@ print(f"control, the largest of 14: {scores(halves).max():.2f}")
 #
 # ## Does drift tell when a model is wrong?
 #
-# To be fair to drift, watch two models: version 1, and boosted trees that learned from exactly its rows. Both see the same weeks.
+# To be fair to drift, watch two models over the same weeks: version 1, and boosted trees that learned from exactly its rows.
 
 # %%
 # about 8 s
@@ -203,7 +202,7 @@ losing = weeks["v1 loses by"] > 0
 print(f"version 1 lost to the naive guess in {losing.sum()} of {len(weeks)} weeks")
 
 # %% [markdown] tags=["task"]
-# Evidently's headline, "dataset drift", goes red when half of the columns have drifted. **In how many of these 15 weeks has half of the 12 numbers drifted, at least six?**
+# Evidently's headline says that dataset drift *is detected* when half of the columns have drifted. **In how many of these 15 weeks has half of the 12 numbers drifted, at least six?**
 
 # %% id="07-guess2"
 # BEGIN SOLUTION
@@ -216,7 +215,7 @@ came("07-guess2", (weeks["drifted inputs"] >= 6).sum())
 figures.one_drift_two_models(weeks)
 
 # %% [markdown]
-# Every week is red, so red says nothing. On the right, the temperature is the same for both models, and only version 1 falls off. How well does each number order the weeks by what version 1 lost?
+# In every week, so it says nothing. On the right, the temperature is the same for both models, and only version 1 falls off. How well does each number order the weeks by what version 1 lost?
 
 # %%
 columns_of = {
@@ -228,15 +227,15 @@ columns_of = {
 watching.what_orders(weeks, "v1 loses by", columns_of).round(2)
 
 # %% [markdown]
-# Read it with care. The temperature's 0.49 looks like a cause, and simply counting the weeks does better, 0.53: whatever grew from April to July would. A week resembles the week before
-# ([autocorrelation](glossary.ipynb#autocorrelation) 0.90), so 15 of them tell as much as seven, and chance alone reaches 0.74 once in twenty times.
+# The temperature's 0.49 looks like a cause, and simply counting the weeks does better, 0.53. Weeks resemble the week before
+# ([autocorrelation](glossary.ipynb#autocorrelation) 0.90): 15 tell as much as seven, and chance alone reaches 0.74 once in twenty times.
 #
-# Only how far the model's *own predictions* moved is beyond chance, 0.64 against 0.62, and by a hair: of four that were tried, one may be by luck.
+# Only how far the model's *own predictions* moved is beyond chance, 0.64 against 0.62: by a hair, and one of four may be by luck.
 
 # %% [markdown]
 # ## Promises first
 #
-# Before you ask how far something moved, ask whether it is what was promised. Evidently has *tests* for that: a metric with a condition. `MissingValueCount(column="temp",
+# First ask whether what came is what was promised. Evidently has *tests* for that: a metric with a condition. `MissingValueCount(column="temp",
 # share_tests=[lte(0.1)])` holds if at most a tenth is missing; `MaxValue(column=...)` and `DuplicatedRowCount()` take `tests=[...]`.
 
 # %%
@@ -306,10 +305,9 @@ came("07-guess3", sum(one["tests that fail"] > 0 for one in seen.values()))
 pd.DataFrame(seen).T
 
 # %% [markdown]
-# Half. Degrees that are Celsius are still plausible degrees. The column *contract* is the project's own list of promises (`firstflight.contract`): it knows the reference and the week before, and names each of the eight.
-# Both are silent on the clean week.
+# Half. Degrees that are Celsius are still plausible degrees. *contract* is the project's own list of promises (`firstflight.contract`): it knows the reference and the week before, and names each of the eight.
 #
-# And the drift report? It does not even start where a column is empty, on the day on which you need it:
+# And the drift report? Where a column is empty, it does not even start:
 
 # %%
 try:
@@ -320,7 +318,7 @@ except ValueError as error:
 # %% [markdown]
 # ## Compared with what?
 #
-# The reference was the training data. Evidently's own course advises against that where seasons change: take recent weeks, a *rolling* reference. Try both.
+# The reference was the training data. Where seasons change, many take recent weeks instead, a *rolling* reference. Try both.
 
 # %% [markdown] tags=["task"]
 # The clean week of July is 4.95 from the training reference. **Is the same week in Celsius `"nearer"` or `"farther"`?**
@@ -364,8 +362,8 @@ came(
 pd.DataFrame(far).round(2)
 
 # %% [markdown]
-# July in Celsius looks like winter in Fahrenheit: against the training data the broken week is the *better* one. Against the four weeks before, it is eleven times as far as the clean week. So the rolling one is better? Ask it about the
-# model that breaks: how far have version 1's predictions moved?
+# July in Celsius looks like winter in Fahrenheit: against the training data the broken week is the *better* one. Against the four weeks before, it is eleven times as far as the clean week.
+# Is the rolling one better, then? Ask how far version 1's predictions have moved.
 
 
 # %%
@@ -382,14 +380,14 @@ alarms = {"training": moved_from(False, allowed), "four weeks before": moved_fro
 watching.fires_in(alarms, losing)
 
 # %% [markdown]
-# This is the best use of drift that we found here. Against the training data, predictions that moved point at 8 of the 9 losing weeks, and at 2 of the 6 good ones. The rolling reference moves along with the failure and
+# Against the training data, predictions that moved point at 8 of the 9 losing weeks, and at 2 of the 6 good ones. The rolling reference moves along with the failure and
 # never fires.
 #
 # **A reference answers one question.** Recent weeks: did something *jump*, a unit, a clock? Training data: is this still the world the model knows?
 #
 # ## An accident of yours
 #
-# The contract asks the first question by a limit: how far may the median temperature move from one week to the next?
+# The contract asks the first by a limit: how far may the median temperature move in a week?
 
 # %% [markdown] tags=["task"]
 # Do your own accident to `temp`, one that somebody could really cause: return the rows with `temp` damaged, and nothing else.
@@ -419,7 +417,7 @@ figures.moves_and_an_accident(moves, moved)
 print(f"your accident moves the median by {moved:.2f}, the clean week by {moves.iloc[-1]:.2f}")
 
 # %% [markdown] tags=["task"]
-# Set `limit`, in the figure's unit. It must find your accident, and Celsius in every calendar week since January (lesson 09 relies on it); and of the weeks in the figure at most one may be a
+# Set `limit`, in the figure's unit. It must find your accident, and Celsius in every calendar week since January (lesson 09 relies on it); and at most one week in the figure may be a
 # false alarm: count them by `(moves > limit).sum()`. It goes into `process.toml`.
 
 # %% id="07-decide1"
@@ -439,7 +437,7 @@ print("clean week:   ", broken_promises(week, previous) or "quiet")
 print("your accident:", broken_promises(damaged, previous))
 
 # %% [markdown]
-# Neighbouring weeks of this count share six days, so it is not as many trials as it seems; and you chose the limit on the same weeks that you counted. Another year would be the test.
+# Neighbouring weeks share six days, so there are fewer trials than it seems; and you chose the limit on the weeks that you counted.
 #
 # ## How often does it cry wolf?
 #
@@ -452,7 +450,7 @@ print("\n".join(sentences))
 print(n, "weeks were asked")
 
 # %% [markdown]
-# One finding in 27 weeks, and it is true: a station at Newark had reported 1048 mph. The other 26 are quiet. None of 26 also fits a rate of one in ten, so do not take it for never.
+# One finding in 27 weeks, and it is true: a station at Newark had reported 1048 mph. None of the other 26 also fits a rate of one in ten, so it is not never.
 #
 # The last alarm waits for labels: over two weeks, is the loss above that of the naive guess with its whole interval, or the prediction far from what came?
 
@@ -491,14 +489,14 @@ pd.concat(fires)
 # %% [markdown]
 # - **Half of the numbers drifted**: always. It tells you the season.
 # - **Predictions moved**: nearly all losing weeks of version 1, and a third of its good ones. A hint.
-# - **Labels**: never in a good week, and in three of nine losing ones, the last. An alarm that never cries wolf comes late: two weeks of days that resemble each other prove little.
+# - **Labels**: never in a good week, and in three of nine losing ones, the last. An alarm that never cries wolf comes late.
 #
-# **A [drift](glossary.ipynb#drift) alert is a question, not an action.** Who is disturbed by what is decided in `process.toml`, under `alerts.severity`: labels and contract *page* (somebody, now), predictions are a
-# *ticket* (today) while labels are late, inputs are a *diagnosis* (nobody).
+# **A [drift](glossary.ipynb#drift) alert is a question, not an action.** `process.toml` decides who is disturbed, under `alerts.severity`: labels and contract *page* (somebody, now); predictions are a
+# *ticket* (today) while labels are late; inputs are a *diagnosis* (nobody).
 #
 # ## The monitor in use
 #
-# `firstflight.monitor` puts it together: contract, drift, labels, and the alerts that follow. Two weeks that are over:
+# `firstflight.monitor` asks them all. Two weeks that are over (about 15 seconds):
 
 # %%
 # about 15 s
@@ -509,7 +507,7 @@ for day in (date(2013, 4, 14), date(2013, 6, 16)):
         print(f"  {alert.level}: {alert.sentence}")
 
 # %% [markdown] tags=["task"]
-# Now the last week, by the command of the runbook: `firstflight monitor` with `--week` and the week's last day, 14 July. It takes about 10 s and writes its result and Evidently's pages to the reports.
+# Now the last week, by the command of the runbook: `firstflight monitor` with `--week` and the week's last day, 14 July. It takes about 10 seconds and writes its result and Evidently's pages to the reports.
 
 # %% id="07-type1"
 # BEGIN SOLUTION
@@ -540,7 +538,7 @@ late = monitor.alerts(result.findings, result.drift, None, rules.alerts, labels_
 # %% [markdown]
 # ## Tell somebody
 #
-# A report that nobody opens is a green dashboard again. **Apprise** sends one message to whatever the team uses (mail, Slack, Teams, a pager): the place is an address, and the code stays. Here the place is a *webhook* on this
+# A report that nobody opens is a green dashboard again. **Apprise** sends a message to whatever the team uses (mail, Slack, Teams, a pager): only the address changes. Here it is a *webhook* of this
 # machine, an address that takes messages by HTTP.
 
 # %%
@@ -577,11 +575,11 @@ for message in receiver.messages():
     print(f"{message['title']}: {message['message'][:60]}...")
 
 # %% [markdown]
-# Open the link above: the messages are there. An alert that was not delivered is none, so `notify`'s answer counts; and somebody should notice when the monitor itself falls silent.
+# Open the link above: the messages are there. Somebody should notice, too, when the monitor itself falls silent.
 #
 # ## Every Monday
 #
-# A monitor that somebody must remember is forgotten in the third week. In lesson 03 you gave the pipeline to Prefect; give it the monitor too. A flow that is to be deployed stands in a file, not in a notebook, and so must what it
+# In lesson 03 you gave the pipeline to Prefect; give it the monitor too. A deployed flow stands in a file, and so must what it
 # calls: `tell_pages` is `tell` once more.
 
 # %%
@@ -595,7 +593,7 @@ from classroom.every_monday import every_monday
 print(code_of(every_monday.fn))
 
 # %% [markdown] tags=["task"]
-# Write `monday`, a `RunnerDeployment.from_flow(flow, name, parameters={...}, schedule=...)` of `every_monday`: for the use case `"flights"` and your `address`, each Monday at six in the morning in New York. A `Cron` line has five fields:
+# Write `monday`, a `RunnerDeployment.from_flow(flow, name, parameters={...}, schedule=...)` of `every_monday`: for the use case `"flights"` and your `address`, each Monday at six in the morning in New York. `Cron(line, timezone=...)` takes five fields:
 # minute, hour, day of month, month, weekday.
 
 # %% id="07-ex6"
@@ -617,7 +615,7 @@ for run in watching.next_runs(monday, date(2013, 7, 15)):
     print(run)
 
 # %% [markdown]
-# Six in the morning there, in summer and in winter. `every_monday.serve(...)` takes the same arguments, stays, and starts each run at its moment; here it would keep the notebook busy for ever. So play the first Monday by hand: it takes some 10 s.
+# Six in the morning there, in summer and in winter. `every_monday.serve(...)` takes the same arguments and starts each run, but keeps the notebook busy for ever. So play the first Monday by hand (about 10 seconds).
 
 # %%
 # about 10 s
@@ -662,7 +660,7 @@ print(costs)
 # %% [markdown]
 # ## What you did
 #
-# You watched a model lose under a green dashboard, wrote a drift report and tests, learned what a reference can and cannot show, set a limit and counted its false alarms, sent an alert, and scheduled the monitor.
+# You watched a model lose under a green dashboard, wrote a drift report and tests, set a limit and counted its false alarms, sent an alert, and scheduled the monitor.
 
 # %% tags=["nbval-ignore-output"]
 # about 15 s. Measured: sizes and seconds differ between machines.
@@ -680,12 +678,12 @@ checklist("07")
 # %% [markdown]
 # ## In practice
 #
-# - **These false-alarm rates flatter.** Most limits were set on January to June, nearly the weeks that you counted; some with the whole year in view (`docs/alarm-rates.md`).
+# - **These false-alarm rates flatter.** Most limits were set on January to June, nearly the weeks that you counted (`docs/alarm-rates.md`).
 # - The service refuses what breaks the contract of one request. The monitor is for what no single request shows: a unit, an outage, a clock, a recode.
 # - A week has 6,000 flights and 7 days of weather. Tests with p-values count flights, and find everything significant.
 # - Evidently 0.7 saves a page only if its name is a text, not a `Path`. A page has 4 MB: keep it out of git.
 #
-# **Next:** [lesson 08](08_roll_out_by_online_metrics.ipynb). The page says to decide on a rollback, and there is nothing to go back to. A new version has to come, and not by hope.
+# **Next:** [lesson 08](08_roll_out_by_online_metrics.ipynb). The page says to decide on a rollback, and there is nothing to go back to.
 
 # %%
 from classroom import end, leaves

@@ -4,8 +4,8 @@
 # **The failure.** Version 2 has passed the offline gate. So had version 1, and look what became of it. To give a release all traffic
 # because it passed is a bet.
 #
-# *What you'll do*: let version 2 predict where nobody hears it, then answer some flights, then all. Write the rule that decides each
-# step, see why an honest rule is slow, check that the traffic is split fairly.
+# *What you'll do*: let version 2 predict where nobody hears it, then answer some flights, then all; write the rule that decides each
+# step; check that the split is fair.
 #
 # *What you need*: 60 minutes, lessons 00-07, about 1.1 GB of memory.
 
@@ -16,7 +16,7 @@ ws = begin("08")
 show_map("08")
 
 # %% [markdown]
-# It is 15 July. Version 1 has been live since April. This is what the [gate](glossary.ipynb#gate) said about it in March.
+# It is 15 July. Version 1 has been live since April. The [gate](glossary.ipynb#gate) said this about it in March:
 
 # %%
 from classroom import today
@@ -32,7 +32,7 @@ print(f"{march.first_day} to {march.last_day}: {march.verdict}")
 print(march.check("beats_naive").sentence)
 
 # %% [markdown]
-# Better than the [naive guess](glossary.ipynb#naive-guess), and the whole [interval](glossary.ipynb#interval) says so. Since then the log has kept
+# Better than the [naive guess](glossary.ipynb#naive-guess), with the whole [interval](glossary.ipynb#interval). Since then the log has kept
 # what version 1 answered, and the labels have come.
 
 # %% [markdown] tags=["task"]
@@ -75,10 +75,9 @@ from classroom import came
 came("08-guess1", proven)
 
 # %% [markdown]
-# In none. April and May prove nothing either way. June loses by 0.1145, with its whole interval. July loses by 0.2175, and fourteen days are too few to prove
-# even that.
+# In none. April and May prove nothing either way. June loses by 0.1145, with its whole interval. July loses by 0.2175, and its interval just holds zero: it is at 95%, where the alerts of lesson 07 asked at 90%.
 #
-# **A gate looks back.** It was right about a fortnight in March and knew nothing of summer. No threshold mends that.
+# **A gate looks back.** It knew nothing of summer.
 #
 # ## The next one that passes
 #
@@ -97,7 +96,7 @@ for rule in ("beats_naive", "better_than_live", "slices"):
     print(f"  {rule}: {verdict.check(rule).sentence}")
 
 # %% [markdown]
-# A strong verdict: better than live by 0.2947, with the whole interval. It is also the kind of sentence that you read in March. Try to give it
+# A strong verdict: better than live by 0.2947, with the whole interval. You read such a sentence in March too. Try to give it
 # everything, with the runbook's command (about 5 seconds).
 
 # %%
@@ -105,7 +104,7 @@ for rule in ("beats_naive", "better_than_live", "slices"):
 # !firstflight promote 2 --by model_owner --reason "it passed the gate"
 
 # %% [markdown]
-# Refused, and nothing has changed. The gate decides what may *start* a rollout. What the rollout shows decides the rest.
+# Refused. The gate decides what may *start* a rollout; what the rollout shows decides the rest.
 #
 # ## Shadow: predict, and answer nobody
 #
@@ -133,7 +132,7 @@ service
 check("08-type1")
 
 # %% [markdown]
-# A shadow is one more record of the history. The service sees it within a second, loads the new version, and asks it its
+# The service sees the new record of the history within a second, loads the version, and asks it its
 # [frozen answers](glossary.ipynb#frozen-answers) first. Then three days of real flights come (about 10 seconds).
 
 # %%
@@ -152,13 +151,17 @@ logged.groupby(["version", "role"]).size().to_frame("in the log")
 # %% [markdown]
 # The callers have heard from version 1 only. The log has as many predictions of version 2, for the same flights.
 #
-# A shadow that breaks disturbs nobody, and so nobody notices. Where would you see it?
+# A shadow that breaks disturbs nobody, and so nobody notices. Where would you see it? (About 3 seconds.)
 
 # %%
-service.at("docs.json", "the service's page")
+# about 3 s
+from classroom import own_service
+
+docs = own_service.docs_of(service)
+docs.at("", "the service's page")
 
 # %% [markdown] tags=["task"]
-# Open the service's page. Under `status` press *Try it out*, then *Execute*. Give `seen` two numbers in ( ): how many predictions of the shadow have failed, and how
+# Open the service's page. Under `POST /status` press *Try it out*, then *Execute*. Give `seen` two numbers in ( ): how many predictions of the shadow have failed, and how
 # many requests the service has answered.
 
 # %% id="08-look1"
@@ -199,7 +202,7 @@ pd.DataFrame({name: stage.model_dump(exclude=how) for name, stage in stages.item
 #
 # - With fewer days, fewer labels or less coverage than the minimum, wait.
 # - Of candidate minus live the whole interval counts: below `promote_below` is proof, above `abort_above` is harm.
-# - Harm that is shown is harm, however small, even where the interval would do as proof.
+# - Shown harm is harm, however small, even where the interval would do as proof.
 # - A stage with enough labels that after `max_days` has shown neither does what `undecided` says.
 
 # %% [markdown] tags=["task"]
@@ -264,7 +267,7 @@ print(f"yours: {mine}. The library: {found.decision}. {found.reason}")
 #
 # ## Why so wide?
 #
-# After one week the mean was good too, and the interval held zero. Somebody will say: "Take an ordinary test, look every day, and stop at the first
+# After one week the mean was good too, and the interval held zero. Somebody will say: "Take an ordinary test, look daily, and stop at the first
 # p-value below 0.05. That errs once in twenty."
 
 # %% [markdown] tags=["task"]
@@ -278,7 +281,7 @@ guess("08-guess2", "share of equal models that daily looks promote", 0.05)
 # STUB: guess("08-guess2", "share of equal models that daily looks promote", ...)
 
 # %% [markdown] tags=["task"]
-# `series` has a row per rollout and a column per day: candidate minus live, so better is below zero. Write `peeked`: for each rollout True if
+# `series` is a NumPy array with a row per rollout and a column per day: candidate minus live, so better is below zero. Write `peeked`: for each rollout True if
 # on *any* of `days` the one-sided t-test of the days so far has a p-value below 0.05 (on day 7, of the first 7 columns). SciPy's `ttest_1samp` has the options `axis` and
 # `alternative`.
 
@@ -320,10 +323,10 @@ pd.DataFrame(rates).round(3)
 came("08-guess2", round(rates["days that are alike"]["t-test, daily"], 3))
 
 # %% [markdown]
-# The t-test keeps its word for one look at independent days: 0.049. Four weekly looks make it 0.116. With days that are alike, daily looks promote
+# The t-test keeps its word for one look at independent days: 0.049. With days that are alike, daily looks promote
 # 0.335: every third candidate that is no better. The team's rule gives 0.052, which is 5% up to the chance of a simulation.
 #
-# In the picture the yellow limit knows how alike days are, and is made for one look.
+# In the picture, the yellow limit is made for one look.
 
 # %%
 from classroom import figures
@@ -331,8 +334,8 @@ from classroom import figures
 figures.equal_models_looked_at_daily(equal, rules.rollout)
 
 # %% [markdown]
-# The rule spends its error (`error_max`, 5%) over the days, little on day 7 and all of it by day 28, so it may be asked daily. That is called an *alpha-spending* boundary.
-# The whole measurement, and where the promise breaks, is in [`docs/error-rates.md`](../docs/error-rates.md).
+# The rule spends its error (`error_max`, 5%) over the days, little on day 7 and all of it by day 28, so it may be asked daily: an *alpha-spending* boundary.
+# Where the promise breaks is measured in [`docs/error-rates.md`](../docs/error-rates.md).
 #
 # ## Does the rule also say no?
 #
@@ -364,12 +367,12 @@ for name, (rows, live, candidate) in cases.items():
     print(f"{name}: {said.decision}. {said.reason}")
 
 # %% [markdown]
-# With the roles swapped it aborts. Equal models wait until day 28; then the candidate goes out too, because this team has decided `undecided = "abort"`: what is not proven
-# in four weeks is not worth the switch. With United's labels lost, it asks for them.
+# With the roles swapped it aborts. Equal models wait until day 28; then `undecided = "abort"` takes the candidate out: what is not proven
+# is not worth the switch. With United's labels lost, it asks for them.
 #
 # ## Canary: answer some of the flights
 #
-# A shadow cannot show what goes wrong when people act on an answer. In the [canary](glossary.ipynb#canary) some flights hear from the candidate. How many? The shadow knows both answers to
+# In the [canary](glossary.ipynb#canary) some flights hear from the candidate. How many? The shadow knows both answers to
 # each flight, so it tells what each share would have shown (about 5 seconds).
 
 # %%
@@ -380,7 +383,7 @@ shares = (0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
 what_a_share_buys(shadow, flights.key, shares, rules.rollout, rules.metric, "1", version).round(3)
 
 # %% [markdown]
-# With half of the flights the standard error is no smaller than with a tenth: what is rare is days, not flights. But the smaller *arm* (the flights of one release) must have its `min_labels` within 28 days.
+# With half of the flights the standard error is no smaller than with a tenth: days are rare, not flights. But the smaller *arm* (the flights of one release) must have its `min_labels` within 28 days.
 
 # %% [markdown] tags=["task"]
 # Decide the `share`: **0.1, 0.2 or 0.25**. With a small one fewer people hear from a candidate that may harm; with a large one the labels are together sooner.
@@ -469,7 +472,7 @@ print("your rule agrees with the service on", int((mine == asked["first"]).sum()
 #
 # - Does each flight get the **same side** when it is asked again? Else no label knows whose answer it judges.
 # - Does the candidate get the **share** that was decided, up to chance?
-# - Do both arms hold the **same kind** of flights? Else airlines are compared, and not releases.
+# - Do both arms hold the **same kind** of flights? Else airlines are compared, not releases.
 
 # %% [markdown] tags=["task"]
 # Write `fair`: a dict with True or False for `"same side"`, `"share"` and `"same kind"`. `asked["first"]` and `asked["again"]` say who went to the candidate. For the share take SciPy's
@@ -583,7 +586,7 @@ print(f"your rule and the library agree on {agree} of {len(looks)} looks")
 looks[["mode", "labels up to", "low", "high", "decision"]].iloc[[0, 5, 12]].round(3)
 
 # %% [markdown]
-# After two days the truth could be anything from -1.3 to +1.3: two days cannot show how much days differ. That is what `min_days` is for.
+# After two days the truth could be anything from -1.3 to +1.3. That is what `min_days` is for.
 #
 # Fourteen days and seventeen: version 1 went on answering for a month. A team that finds this too long may allow more errors, in `process.toml`, with its reason. It may
 # not look more often and call it the same.
@@ -610,12 +613,12 @@ print({alias: about["version"] for alias, about in held["releases"].items()})
 history.table("flights")[["date", "action", "live", "candidate", "previous", "rollout"]]
 
 # %% [markdown]
-# Version 1 is now `previous`, still in memory. Its feature state is version 2's too, so going back would be easy. Remember that in the next lesson.
+# Version 1 is now `previous`, still in memory. Version 2 reads the same feature state, so going back would be easy. Remember that.
 #
 # ## At work tomorrow
 #
-# `hashlib` splits, SciPy checks the split. Without a spending rule, fix the number of looks beforehand and divide the error by it. That is honest where days are independent;
-# where they are alike, compare weeks.
+# Without a spending rule, fix the number of looks beforehand and divide the error by it: honest where days are independent.
+# Where they are alike, compare weeks.
 
 # %%
 import hashlib
@@ -655,7 +658,7 @@ print("same hours, the morning:", same_hours(morning), "- the service:", same_ho
 # %% [markdown]
 # ## What you did
 #
-# You saw that a passed gate is a statement about the past, wrote the rule that decides a stage, measured what impatience costs, checked a split, and let labels decide each step.
+# You saw that a passed gate speaks about the past, wrote the rule that decides a stage, measured what impatience costs, checked a split, and let labels decide each step.
 
 # %% tags=["nbval-ignore-output"]
 # Measured: counts of lines change with the code.
@@ -671,11 +674,11 @@ checklist("08")
 # %% [markdown]
 # ## In practice
 #
-# - **A canary's arms must not touch.** Here an answer changes nothing for the next flight. Where it does (prices, rankings), one arm leaks into the other.
-# - The hash takes the date too, so a flight number is not bound to one side for ever. If a person must see one release all week, hash the person.
+# - A shadow cannot show what goes wrong when people act on an answer. **And a canary's arms must not touch**: where an answer changes the next case (prices, rankings), one arm leaks into the other.
+# - The hash takes the date too, so no flight number is bound to one side for ever. If a person must see one release all week, hash the person.
 # - Labels come a day late here. Where they take a month, so does the canary; a proxy that comes sooner must be shown to agree with the label.
-# - The intervals assume that a day resembles the day before as it did in the year that was measured. Storms come in runs.
-# - A bad candidate is taken out by `firstflight abort`; live answers everything again within a second.
+# - The intervals assume that a day resembles the day before as in the year that was measured. Storms come in runs.
+# - `firstflight abort` takes a bad candidate out; live answers everything again within a second.
 #
 # **Next:** [lesson 09](09_roll_back.ipynb). Version 2 does well, until somebody reacts to a red drift report.
 

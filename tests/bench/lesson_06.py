@@ -78,7 +78,10 @@ BENCH = {
             ("WindSpeed = Annotated[float | None, Field(strict=True, ge=0, lt=120)]", "es 120"),
             ("WindSpeed = Annotated[float | None, Field(ge=0, le=120)]", "strict"),
             ("WindSpeed = Annotated[float, Field(strict=True, ge=0, le=120)]", "refuses None"),
-            ("WindSpeed = Annotated[int | None, Field(strict=True, ge=0, le=120)]", "refuses 0.0"),
+            (
+                "WindSpeed = Annotated[int | None, Field(strict=True, ge=0, le=120)]",
+                "whole numbers",
+            ),
             ("WindSpeed = Annotated[float | None, Field(strict=True, le=120)]", "begin"),
             ("WindSpeed = Annotated[float | None, Field(strict=True, ge=0)]", "range end"),
             ("WindSpeed = Annotated[float | None, Field(strict=True, ge=0, le=121)]", "121"),
@@ -107,6 +110,12 @@ BENCH = {
                 "type of the contract",
             ),
             (service(*OWN_FEATURES), "0 of 970"),
+            (
+                service(
+                    "return [self.release.predict(f.model_dump(), self.store) for f in flights]"
+                ),
+                "one table",
+            ),
             (service(TABLE, "return self.release.predict(rows, self.store)"), "tolist"),
             (service(TABLE, "return release.predict(rows, self.store).tolist()"), "as a file"),
             (service('return notebook["prediction"].tolist()[: len(flights)]'), "as a file"),
@@ -173,6 +182,7 @@ BENCH = {
             (CURL.replace("!curl", "!crul"), "JSON"),
             ('answer = "curl -s {mine.url}/predict"', "exclamation"),
             ("answer = [0.25]", "question was"),
+            ('answer = httpx.post(f"{mine.url}/predict", json={"flights": rows[:1]})', ".text"),
             ("answer = !curl -s {mine.url}/livez", "nothing came"),
         ),
         right=(
@@ -285,7 +295,11 @@ BENCH = {
             (batched(api=BATCHED.replace("=200", "=1000")), "1000 flights"),
             (batched(api=BATCHED.replace("=1000", "=1")), "1 ms"),
             (batched(api=""), "no endpoint"),
-            ("Batched = Departures", "as a file"),
+            ("Batched = Departures", "still called Departures"),
+            (
+                batched().replace("class Batched", "class Departures") + "\nBatched = Departures",
+                "still called Departures",
+            ),
             (batched(TABLE, SAID, imports=""), "as a file"),
             (batched(TABLE, "return self.release.predict(rows, self.store)"), "tolist"),
             (batched(head="def predict(self, flights: list) -> list[float]:"), "contract"),
@@ -352,6 +366,11 @@ BENCH = {
             ),
             (FILE + 'recipe.write_text("FROM python")', "get_containerfile"),
             (FILE + "bentoml.container.get_containerfile(output_path=str(recipe))", "raised"),
+            (
+                FILE + 'bentoml.container.get_containerfile("firstflight-flights:1", '
+                'output_path="recipe")',
+                "In quotation marks",
+            ),
             (
                 FILE + 'bentoml.container.get_containerfile("firstflight-flights:1", '
                 'output_path=str(ws.root / "other"))',

@@ -59,6 +59,20 @@ BENCH = {
             (report(f"{WRAP}return Report([DataDriftPreset()]).run(now)"), "raised"),
             (
                 report(
+                    f"{WRAP.replace('side[columns]', 'side')}"
+                    "return Report([DataDriftPreset()]).run(now, then)"
+                ),
+                "side[columns]",
+            ),
+            (
+                report(
+                    f"{WRAP.replace('(current, reference)', '(week, release.reference)')}"
+                    "return Report([DataDriftPreset()]).run(now, then)"
+                ),
+                "own tables",
+            ),
+            (
+                report(
                     "now, then = (Dataset.from_pandas(s[numbers], data_definition="
                     "DataDefinition(numerical_columns=numbers)) for s in (current, reference))\n"
                     "    return Report([DataDriftPreset()]).run(now, then)"
@@ -156,6 +170,7 @@ BENCH = {
     "07-ex3": Answers(
         wrong=(
             (four('return rows[rows["date"] < monday]'), "28"),
+            (four('return rows[rows["date"] >= monday - 28]'), "Timedelta"),
             (four('return rows[rows["date"] >= monday - pd.Timedelta(days=28)]'), "after the"),
             (
                 four(
@@ -294,6 +309,14 @@ BENCH = {
     ),
     "07-ex5": Answers(
         wrong=(
+            (
+                send(
+                    *POST,
+                    'urgent = [a for a in alerts if a["level"] == "page"]',
+                    "return all([post.notify(title=a.rule, body=a.sentence) for a in urgent])",
+                ),
+                "with a dot",
+            ),
             (
                 send(
                     *POST,

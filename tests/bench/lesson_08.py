@@ -50,6 +50,7 @@ def split(same="asked['first'].equals(asked['again'])", share=None, kind=None):
 # right one is typed. Typed again, it changes nothing: the stage is there already.
 def typed(word, version, reason):
     number = f" {version}" if version else ""
+    more = () if version else ((f"!firstflight {word} 2 --by x --reason '{reason}'", "the 2 out"),)
     line = f'firstflight {word}{number} --by model_owner --reason "{reason}"'
     return Answers(
         wrong=(
@@ -62,6 +63,7 @@ def typed(word, version, reason):
             (f"!true; firstflight {word}", "firstflight comes first"),
             (f"!firstflight {word}{number} --by model_owner", "--reason"),
             (f"!firstflight {word}{number} --by model_owner --reason '{reason}", "quotation"),
+            *more,
         ),
         right=(f"!{line}",),
     )
@@ -224,6 +226,8 @@ BENCH = {
             (peek(TEST.replace("series[:, :day]", "series")), "first k days"),
             (peek(TEST.replace(":day]", ":day - 1]")), "day short"),
             (peek(TEST.replace(":day]", ":day + 1]")), "day too long"),
+            (peek(TEST.replace(":day]", "day]")), "one day alone"),
+            (peek(TEST.replace("series[", "series.iloc[")), "NumPy array"),
             (peek(TEST, "[max(days)]"), "last look"),
             (peek(TEST, "[min(days)]"), "first look"),
             (peek(TEST, "range(7, 29)"), "use these days"),
@@ -338,6 +342,23 @@ BENCH = {
                 "'share'",
             ),
             (split(share="True"), "half of the flights"),
+            (
+                split(
+                    share="binomtest(int(asked['first'].sum()), len(asked), share).pvalue >= 0.05"
+                ),
+                "340 of",
+            ),
+            (
+                split(
+                    kind="chi2_contingency(pd.crosstab(asked['first'], asked['carrier'])).pvalue"
+                    " >= 0.05"
+                ),
+                "a little apart",
+            ),
+            (
+                split(share="binomtest(asked['first'].mean(), len(asked), share).pvalue >= 0.001"),
+                "not their share",
+            ),
             (split(kind="True"), "one airline"),
             (
                 split(

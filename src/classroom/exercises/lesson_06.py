@@ -45,6 +45,8 @@ def wind_speed(WindSpeed: Any) -> bool | str:
             return False
         return True
 
+    if takes(42) and not takes(42.6):
+        return "It takes whole numbers only, and a wind may be 42.6 mph: which type is that?"
     for value in (0.0, 0, 0.4, 42.6, 119.7, 120.0, 120):
         if not takes(value):
             return f"It refuses {value}, and such a wind can blow."
@@ -106,6 +108,8 @@ def _judge_service(service: Any, title: str, given: Given) -> bool | str:
     """Ask a service as HTTP would: JSON through the types of its method, and back."""
     if not hasattr(service, "apis"):
         return f"{title} is no service: @bentoml.service stands above the class."
+    if service.inner.__name__ != title:
+        return f"Its class is still called {service.inner.__name__}: name the class {title}."
     if given.source:
         found = _imported(given.source, title)
         if isinstance(found, str):
@@ -127,6 +131,10 @@ def _judge_service(service: Any, title: str, given: Given) -> bool | str:
             said = _asked(made, service.apis["predict"], rows)
         except NameError as error:
             return _not_in_the_file(error)
+        except AttributeError as error:
+            if "'str' object" not in str(error):
+                raise
+            return "release.predict takes one table of all requests, pd.DataFrame([...]), no dict."
         wrong = _compared(said, wanted, name)
         if wrong:
             return wrong
@@ -270,6 +278,8 @@ def curl(answer: Any, given: Given) -> bool | str:
     wanted = _wanted(given.rows[:1])
     if same(items(answer), wanted):
         return True
+    if hasattr(answer, "status_code"):
+        return "That is the whole response: what the service said is in its `.text`."
     text = "\n".join(map(str, items(answer) or [answer])).strip()
     if "not found" in text.lower() and "curl" in text:
         return "There is no curl on this machine: ask with httpx.post, and take its text."
@@ -415,6 +425,8 @@ def containerfile(given: Given) -> bool | str:
         return "Let BentoML write it: bentoml.container.get_containerfile."
     if given.source and not re.search(r"firstflight-flights:(1\b|latest)|built\.tag", code):
         return "Which Bento? Its tag is firstflight-flights:1."
+    if re.search(r"output_path\s*=\s*[\"']recipe[\"']", code):
+        return "In quotation marks, recipe is the name of a new file: give str(recipe)."
     if given.source and "recipe" not in code:
         return "It is not written to `recipe`: give output_path, as a text."
     if not recipe.is_file():
