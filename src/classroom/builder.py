@@ -45,6 +45,8 @@ ANSWER = re.compile(
 STUB = re.compile(r"^([ \t]*)# STUB: ?(.*)$", re.M)
 STUB_LINE = re.compile(r"^[ \t]*# STUB:.*(?:\n|\Z)", re.M)
 TASK = "task"  # the tag of the Markdown cell before an answer
+# Its own colour of text: JupyterLab's dark theme writes in teal on pale cyan.
+BOX = '<div class="alert alert-block alert-info" style="color: #00363a">'
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -160,7 +162,7 @@ def _box(path: Path, text: str, answer: str) -> str:
             f"{text.splitlines()[0]!r}: let the cell of the answer, with its id, be the next one."
         )
     heading = f"**{KINDS[kind]}** · {answer}"
-    return f'<div class="alert alert-block alert-info">\n\n{heading}\n\n{text}\n\n</div>'
+    return f"{BOX}\n\n{heading}\n\n{text}\n\n</div>"
 
 
 def carry_outputs(new: NotebookNode, old: NotebookNode) -> NotebookNode:

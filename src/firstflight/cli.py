@@ -359,7 +359,8 @@ def state_command(
     done = state.publish(
         case, operations.landed(case), feature_version, _day(since) or today, today
     )
-    console.print(f"published state of feature version {feature_version} for {len(done)} days")
+    days = "1 day" if len(done) == 1 else f"{len(done)} days"
+    console.print(f"published state of feature version {feature_version} for {days}")
 
 
 @command("train")

@@ -447,7 +447,8 @@ def _window_age(rows: pd.DataFrame, rules: GateRules, today: dt.date) -> Check:
         outcome="pass" if fresh else "hold",
         value=float(age),
         threshold=float(rules.window_age_max_days),
-        sentence=f"The window ended {age} days ago; up to {rules.window_age_max_days} are allowed"
+        sentence=f"The window ended {'1 day' if age == 1 else f'{age} days'} ago; "
+        f"up to {rules.window_age_max_days} are allowed"
         + ("." if fresh else ", so nothing is proven about today: judge a fresher window."),
     )
 

@@ -231,8 +231,7 @@ def test_a_task_is_a_box_that_names_its_answer(root):
     for folder in ("notebooks", "solutions"):
         task, answer, look, guess = read(root, folder).cells
         assert task.source == (
-            '<div class="alert alert-block alert-info">\n\n**Write** · 03-ex1\n\n'
-            "Add *two* numbers.\n\n- one\n- two\n\n</div>"
+            f"{builder.BOX}\n\n**Write** · 03-ex1\n\nAdd *two* numbers.\n\n- one\n- two\n\n</div>"
         )
         assert task.metadata == {"tags": ["task"]}
         assert answer.source.startswith("# 03-ex1: your answer\n")

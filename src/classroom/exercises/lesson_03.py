@@ -398,7 +398,12 @@ def doubled_attempt(attempt: Any, repeated: Any) -> bool | str:
         )
     if int(repeated) == keys:
         return True
-    return mistake(repeated, keys) or "repeated: the line says 'found ... repeated'."
+    wrong = mistake(repeated, keys)
+    return (
+        f"repeated: {wrong}"
+        if isinstance(wrong, str) and wrong
+        else "repeated: the line says 'found ... repeated'."
+    )
 
 
 # 03-ex4: the schedule
