@@ -7,6 +7,7 @@ code. A cell whose source is hidden counts as no line.
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from nbformat import NotebookNode
 from classroom.exercises import kind_of
 from firstflight.workspace import PROJECT
 
+_TAG = re.compile(r"</?[a-z][^>]*>")  # of a box: nobody reads it
+_WORD = re.compile(r"\S*\w\S*")  # and no sign of a table or a heading
 WORDS_A_MINUTE = 150
 SECONDS_A_LINE = 4
 # What a lesson must keep to.
@@ -98,7 +101,7 @@ def measure(notebook: NotebookNode, lesson: str) -> Style:
     words: list[int] = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            words.append(len(cell.source.split()))
+            words.append(len(_WORD.findall(_TAG.sub(" ", cell.source))))
             stretches[-1] += words[-1] / WORDS_A_MINUTE
         elif cell.cell_type == "code":
             if kind_of(cell.id):
