@@ -355,6 +355,11 @@ def state_command(
     from firstflight import usecase as usecases
 
     case = usecases.get(usecase)
+    if not case.feature_set(feature_version).needs_state:
+        console.print(
+            f"feature version {feature_version} of {usecase} needs no state: nothing to publish"
+        )
+        return
     today = clock.today()
     done = state.publish(
         case, operations.landed(case), feature_version, _day(since) or today, today

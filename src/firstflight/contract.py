@@ -420,7 +420,7 @@ def contract_checks(
     if previous is not None:
         for column, given in reference.constants.items():
             broken += _constants(current, previous, column, given, rules)
-    if STATE_AGE in current:
+    if STATE_AGE in current and reference.state_columns:
         broken += _state_age(current[STATE_AGE], max_age_days, rules)
     return _findings(broken, rules)
 

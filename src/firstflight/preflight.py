@@ -268,7 +268,7 @@ def state_is_there(evidence: Evidence) -> str:
     Returns
     -------
     str
-        Which day's state it would be served with.
+        Which day's state it would be served with, or that it needs none.
 
     Raises
     ------
@@ -278,6 +278,9 @@ def state_is_there(evidence: Evidence) -> str:
         If it was altered or cannot be read.
     """
     version, drops = evidence.feature_version, evidence.drops
+    features = evidence.usecase.features.get(version)  # none: `release_is_whole` says so
+    if features is not None and not features.needs_state:
+        return f"feature version {version} needs no state"
     found = store_of(evidence.usecase, version).at(drops.today)
     if found is None:
         raise RollbackRefused(

@@ -167,8 +167,9 @@ def frozen_requests(usecase: UseCase, version: str, today: dt.date) -> pd.DataFr
     """Return requests that a release answered as live, with its answers.
 
     They are spread over the seven days up to the last one on which it served with the state of the
-    day. Other answers would prove nothing: one that was given without state, or with older state,
-    would be another one today, if the day's state was published after it.
+    day, or with features that need no state. Other answers would prove nothing: one that was given
+    without state, or with older state, would be another one today, if the day's state was published
+    after it.
 
     Parameters
     ----------
@@ -184,8 +185,9 @@ def frozen_requests(usecase: UseCase, version: str, today: dt.date) -> pd.DataFr
         Rows of `firstflight.predictions.read`, at most `N_PROOF`; empty if there are none.
     """
     rows = predictions.read(usecase, today - dt.timedelta(days=FROZEN_DAYS), today)
-    served = (rows["version"] == version) & (rows["role"] == "live") & (rows["state_age_days"] == 0)
-    rows = rows[served]
+    stateless = [v for v, features in usecase.features.items() if not features.needs_state]
+    same_today = (rows["state_age_days"] == 0) | rows["feature_version"].isin(stateless)
+    rows = rows[(rows["version"] == version) & (rows["role"] == "live") & same_today]
     if rows.empty:
         return rows
     rows = rows[rows["date"] > rows["date"].max() - pd.Timedelta(WEEK)]

@@ -42,10 +42,11 @@ class FeatureSet:
     categorical : tuple of str
         Those of `columns` that hold categories (strings); the others are numbers.
     state_columns : tuple of str
-        Those of `columns` that come from published state.
+        Those of `columns` that come from published state; empty if a request alone is enough.
     compute_state : callable
         ``compute_state(drops, start, end)`` returns a frame with columns ``date``, ``column``,
-        ``key`` and ``value``: the state as of the morning of each date.
+        ``key`` and ``value``: the state as of the morning of each date. `no_state` where
+        `state_columns` is empty.
     build : callable
         ``build(requests, lookup)`` returns the features, shape (n_requests, len(columns)): a
         DataFrame for a DataFrame, and a dict of numpy arrays for a mapping of numpy arrays. The
@@ -66,6 +67,11 @@ class FeatureSet:
     build: Callable[[Any, Lookup], Any]
     code: tuple[Callable[..., Any], ...] = field(default=(), repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def needs_state(self) -> bool:
+        """Whether an answer needs published state: without it there is none to publish or miss."""
+        return bool(self.state_columns)
 
     @property
     def code_digest(self) -> str:
@@ -199,6 +205,31 @@ class UseCase:
                 f"{', '.join(str(v) for v in self.features)}."
             )
         return self.features[version]
+
+
+def no_state(drops: Drops, start: dt.date, end: dt.date) -> pd.DataFrame:
+    """Compute the state of features that need none.
+
+    Parameters
+    ----------
+    drops : Drops
+        Not read.
+    start, end : date
+        Of no matter.
+
+    Returns
+    -------
+    DataFrame of shape (0, 4)
+        As `FeatureSet.compute_state` returns it.
+    """
+    return pd.DataFrame(
+        {
+            "date": pd.Series(dtype="datetime64[s]"),
+            "column": pd.Series(dtype="str"),
+            "key": pd.Series(dtype="str"),
+            "value": pd.Series(dtype="float64"),
+        }
+    )
 
 
 def get(name: str) -> UseCase:
