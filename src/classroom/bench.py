@@ -130,7 +130,7 @@ def _try(one: exercises.Exercise, source: str, wanted: str) -> Tried:
     with _silent(), watch.nothing_noted(), _as_it_was(shell.user_ns, one):
         # The last statement shows nothing, or its value would be in the lesson's own output.
         shell.run_cell(f"{answers.first_line(one.id)}\n{source}\npass")
-        verdict = checks.judged(one, shell.user_ns)
+        verdict = checks.judged(one, shell.user_ns, first_try=True)
     return Tried(one.id, source, wanted, verdict.what, verdict.hint)
 
 

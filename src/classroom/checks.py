@@ -139,7 +139,9 @@ def _watch_of(ns: Mapping[str, Any]) -> answers.Watch | None:
     return watch if watch is not None and watch.shell.user_ns is ns else None
 
 
-def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> Verdict:
+def judged(
+    one: Exercise, ns: dict[str, Any], solutions: Path | None = None, *, first_try: bool = False
+) -> Verdict:
     """Judge what lies in the notebook now, and change nothing.
 
     Parameters
@@ -150,6 +152,8 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
         The notebook's variables.
     solutions : Path, optional
         The folder with the reference answers; the project's by default.
+    first_try : bool, default False
+        Judge as if the reference answer had never been run.
 
     Returns
     -------
@@ -191,12 +195,12 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
         said = f"Checking it raised {cells.sentence(error)}"
         return Verdict(WRONG, _with_hint(said, one), one.names)
     if is_bool(result) and bool(result):
-        lack = _lacks(one, source, watch, folder)
+        lack = "" if first_try else _lacks(one, source, watch, folder)
         if not lack:
             return Verdict(PASSED)
         result = (
-            "After an earlier try the reference answer has brought about what was asked, so your "
-            f"line is judged by its words. It lacks {lack}."
+            "After an earlier try the reference answer has brought about what was asked, so what "
+            f"you type in this cell is judged by its words: it lacks {lack}."
         )
     if open_function or nothing_typed:
         return Verdict(OPEN, one.hint)
@@ -205,7 +209,7 @@ def judged(one: Exercise, ns: dict[str, Any], solutions: Path | None = None) -> 
 
 def _lacks(one: Exercise, source: str, watch: answers.Watch | None, folder: Path) -> str:
     """Return what a typed line lacks where the workspace cannot tell any more, or ""."""
-    if watch is None or exercises.kind_of(one.id) != "type" or not watch.has_fallen_back(one):
+    if watch is None or one.kind != "type" or not one.changes or not watch.has_fallen_back(one):
         return ""
     return cells.lacking(source, exercises.reference_answer(one.id, folder))
 

@@ -278,6 +278,11 @@ def download(uri: str) -> Path:
     ----------
     uri : str
         An MLflow model address.
+
+    Returns
+    -------
+    Path
+        A folder of this machine.
     """
     import mlflow
 

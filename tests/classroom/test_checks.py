@@ -415,7 +415,7 @@ def test_after_the_reference_a_line_is_judged_by_its_words(notebook, tmp_path):
     notebook.solve("99-type1", "!touch {made}")
     assert "Nothing is made" in notebook.tried("!echo {made}", "99-type1") and made.exists()
     said = notebook.tried("!ls {made}", "99-type1")
-    assert "passed" not in said and "It lacks `touch`" in said
+    assert "passed" not in said and "it lacks `touch`" in said
     assert notebook.check("99-type1") == said
     assert notebook.tried("!touch  {made}", "99-type1") == "99-type1: passed."
 

@@ -16,6 +16,7 @@ import pytest
 from firstflight.workspace import PROJECT, Workspace
 
 TESTED = PROJECT / "workspace-test"
+CACHES = {".hypothesis", ".pytest_cache"}  # of the tests beside the runs
 TESTS = {  # which test needs which run, and what the run is asked for
     "test_the_learners_notebooks_run_unsolved": ("notebooks", "--bench"),
     "test_the_solutions_run": ("solutions", "--solutions"),
@@ -30,7 +31,8 @@ def offline(log: Path) -> dict[str, str]:
 
 def committed() -> dict[str, bytes | None]:
     """Return what a run may not change: file names in the root, files where notebooks live."""
-    kept = {path.name: None for path in PROJECT.iterdir() if path != TESTED}
+    ours = (path for path in PROJECT.iterdir() if path != TESTED and path.name not in CACHES)
+    kept: dict[str, bytes | None] = {path.name: None for path in ours}
     for folder in ("notebooks", "solutions", "lessons", "data"):
         files = (p for p in (PROJECT / folder).rglob("*") if p.is_file() and "__pyc" not in str(p))
         kept |= {str(p.relative_to(PROJECT)): p.read_bytes() for p in files}

@@ -59,6 +59,9 @@ class Exercise:
         cell is run on them beside the reference answer, so that a number typed in is found.
     key : str or None
         For a decision: the key of ``process.toml`` that takes the value.
+    changes : bool
+        Whether a command that is typed changes what the judge looks at: once the reference answer
+        has changed it, a line is judged by its words too. So it is wherever there are no `names`.
     """
 
     id: str
@@ -67,6 +70,7 @@ class Exercise:
     hint: str
     vary: Callable[[Given], Mapping[str, Any]] | None = None
     key: str | None = None
+    changes: bool = False
 
     @property
     def kind(self) -> str:
@@ -112,6 +116,7 @@ def exercise(
     hint: str,
     vary: Callable[[Given], Mapping[str, Any]] | None = None,
     key: str | None = None,
+    changes: bool = False,
 ) -> Callable[[Judge], Judge]:
     """Register a judge; see `Exercise` for the parameters.
 
@@ -122,7 +127,7 @@ def exercise(
     """
 
     def register(judge: Judge) -> Judge:
-        _add(Exercise(id, names, judge, hint, vary, key))
+        _add(Exercise(id, names, judge, hint, vary, key, changes or not names))
         return judge
 
     return register

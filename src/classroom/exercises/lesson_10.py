@@ -269,6 +269,7 @@ def red(red: Any, given: Given) -> bool | str:
     "10-type2",
     "green",
     hint="git commit --all, then the line with firstflight check, then green = _exit_code.",
+    changes=True,
 )
 def green(green: Any, given: Given) -> bool | str:
     from classroom import pull_request
