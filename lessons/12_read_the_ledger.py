@@ -226,7 +226,29 @@ moved.rename(columns=lambda option: f"{option} 1.5 times")
 
 # %% [markdown]
 # Building wins anything between the smallest and the largest number of that table, and no opinion was needed for it.
-#
+
+# %% [markdown] tags=["task"]
+# Now your own worksheet. Make `mine`, a copy of `options` in which at least three numbers, set with `mine.loc[row, option]`, are your team's, and behind each
+# a comment: where is it from? Put the cases of building into `in_mine`; `cheaper` counts them.
+
+# %% id="12-ex5"
+# BEGIN SOLUTION
+mine = options.astype(float)
+mine.loc["days to set up", "build"] = 20  # two people, two weeks: this course and a first model
+mine.loc["days per model", "build"] = 4  # lesson 11: one file, one table of decisions
+mine.loc["price a year", "buy"] = 36_000  # the one offer that we have
+in_mine = cheaper(mine)
+# END SOLUTION
+# STUB: mine = ...
+# STUB: in_mine = ...
+
+# %%
+check("12-ex5")
+
+# %%
+print(f"building is cheaper in {in_mine} of {len(models)} cases")
+
+# %% [markdown]
 # So do not decide on a worksheet. Do the cheapest thing that makes the dearest unknown known: one model, on the smallest path, with a ledger.
 #
 # ## Five teams

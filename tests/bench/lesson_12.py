@@ -22,6 +22,12 @@ SUM = (
     "care = option['days of care a year'] + models * option['days of care a year per model']\n    "
     "price = option['price a year'] + models * option['price a year per model']\n    "
 )
+OWN = (
+    "mine = options.astype(float)\n"
+    "mine.loc['days to set up', 'build'] = 25\n"
+    "mine.loc['days per model', 'buy'] = 9\n"
+    "mine.loc['price a year', 'buy'] = 60_000\n"
+)
 FIVE = (
     "(team['models'] >= 10) + (team['clouds'] > 1) + (team['platform people'] >= 4) "
     "+ (team['audit'] != 'standard') + (team['workload'] != 'tabular')"
@@ -177,6 +183,37 @@ BENCH = {
                 "column = table[option].where(table.index != name, table[option] * 1.5)\n    "
                 "return cheaper(table.assign(**{option: column}))"
             ),
+        ),
+    ),
+    "12-ex5": Answers(
+        wrong=(
+            (OWN + "in_mine = cheaper(options)", "first worksheet"),
+            (OWN + "in_mine = cheaper(mine) / 20", "another number"),
+            (OWN + "in_mine = cheaper(mine) + 1", "off by one"),
+            (OWN + "in_mine = str(cheaper(mine))", "text"),
+            (OWN + "in_mine = None", "no value"),
+            ("mine = options\nin_mine = cheaper(mine)", "own in mine: 0"),
+            (
+                "mine = options.astype(float)\nmine.loc['days per model', 'buy'] = 9\n"
+                "in_mine = cheaper(mine)",
+                "own in mine: 1",
+            ),
+            (OWN + "mine.loc['licences', 'buy'] = 5\nin_mine = 3", "'licences' is no row"),
+            (OWN + "mine.loc['price a year', 'build'] = -1\nin_mine = cheaper(mine)", "below 0"),
+            (OWN + "mine.loc['price a year', 'build'] = None\nin_mine = cheaper(mine)", "empty"),
+            (OWN + "mine = mine['build']\nin_mine = 3", "Series"),
+            (
+                "options.loc['days per model'] = [1, 9]\nmine = options\nin_mine = cheaper(mine)",
+                "changes options",
+            ),
+            ("mine.loc['days per model', 'buy'] = 9\nin_mine = cheaper(mine)", "NameError"),
+        ),
+        right=(
+            OWN + "in_mine = cheaper(mine)",
+            "mine = options.copy()\nmine['buy'] = [10, 2, 5, 2, 18_000, 900]\n"
+            "in_mine = cheaper(table=mine)",
+            "mine = options * 1.1\nb, c = ([total(mine[o], n, YEARS) for n in range(1, 21)] "
+            "for o in mine)\nin_mine = sum(x < y for x, y in zip(b, c))",
         ),
     ),
     "12-ex4": Answers(

@@ -137,6 +137,42 @@ def _moved(given: Given, table: Any, name: str, option: str, times: float = 1.5)
 
 
 @exercise(
+    "12-ex5",
+    "mine",
+    "in_mine",
+    hint="mine = options.astype(float), one mine.loc[row, option] = ... for each, cheaper(mine).",
+)
+def own_numbers(mine: Any, in_mine: Any, given: Given) -> bool | str:
+    import numpy as np
+    import pandas as pd
+
+    options = given.options
+    if not isinstance(mine, pd.DataFrame):
+        return f"mine is a {type(mine).__name__}: a table like options is wanted."
+    if list(mine.index) != list(options.index) or list(mine.columns) != list(options.columns):
+        new = [str(row) for row in mine.index if row not in options.index]
+        said = f" {new[0]!r} is no row of options: is it spelled as there?" if new else ""
+        return f"mine has other rows or columns than options.{said}"
+    try:
+        numbers = mine.astype(float).to_numpy()
+    except (TypeError, ValueError):
+        return "A cell of mine holds no number."
+    if not np.isfinite(numbers).all():
+        return "A cell of mine is empty: every number has to be there."
+    if (numbers < 0).any():
+        return "A number of mine is below 0: days and prices are not."
+    changed = int((numbers != options.to_numpy()).sum())
+    if changed < 3:
+        return f"Numbers of your own in mine: {changed}. Put in at least three."
+    wanted = given.cheaper(mine)
+    if same(in_mine, wanted):
+        return True
+    if same(in_mine, given.cheaper(options)):
+        return "in_mine counts the first worksheet: ask cheaper about mine."
+    return mistake(in_mine, wanted) or "in_mine is another number than cheaper counts in mine."
+
+
+@exercise(
     "12-ex4",
     "leans_to_composing",
     hint="Five comparisons, each worth one: add up those that are true.",
