@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from firstflight.workspace import PROJECT, Workspace
 
 TESTED = PROJECT / "workspace-test"
+HOUR = 3600.0  # seconds
 CACHES = {".hypothesis", ".pytest_cache"}  # of the tests beside the runs
 TESTS = {  # which test needs which run, and what the run is asked for
     "test_the_learners_notebooks_run_unsolved": ("notebooks", "--bench"),
@@ -71,56 +73,65 @@ class Run:
         return self.place / "home"
 
 
+# Carries out plan.json in the folder that it is given: arguments, environment, a place; in order.
+DRIVER = """
+import json, pathlib, subprocess, sys
+for argv, env, place in json.loads(pathlib.Path(sys.argv[1], "plan.json").read_text()):
+    with open(place + "/said.txt", "wb") as said:
+        code = subprocess.call(argv, env=env, stdout=said, stderr=subprocess.STDOUT)
+    part = pathlib.Path(place, "code.part")
+    part.write_text(str(code))
+    part.rename(place + "/code.txt")
+"""
+START = "import subprocess, sys; subprocess.Popen(sys.argv[1:])"
+
+
 class Runs:
-    """Runs the course once for each folder that is wanted, one after the other."""
+    """Runs the course once for each folder that is wanted, one after the other.
+
+    The driver is no child of this process: tests look at all their descendants, and end those that
+    they did not start. Each run has a guard, which ends it when the other end of its standard input
+    is closed: when this process is gone, however it ended.
+    """
 
     def __init__(self, wanted: dict[str, str], place: Path) -> None:
-        self.wanted, self.place, self.before = wanted, place, committed()
-        self.ended = {folder: threading.Event() for folder in wanted}
-        self.code: dict[str, int] = {}
-        self.now: subprocess.Popen[bytes] | None = None
-        self.stopped = False
-        self.environments = {}
-        for folder in wanted:
+        self.place, self.before = place, committed()
+        plan = []
+        for folder, option in wanted.items():
             (place / folder / "home").mkdir(parents=True)
-            self.environments[folder] = {
-                **offline(place / folder / "network.txt"),
-                "HOME": str(place / folder / "home"),
-            }
-        self.thread = threading.Thread(target=self._all, daemon=True)
-        self.thread.start()
-
-    def _all(self) -> None:
-        for folder, option in self.wanted.items():
-            if self.stopped:
-                return
-            argv = ["classroom.cli", "run", "--workspace", str(TESTED / folder), option]
-            with (self.place / folder / "said.txt").open("wb") as said:
-                # The guard ends the run when this process is gone, however it ended.
-                self.now = subprocess.Popen(
-                    [sys.executable, "-m", "classroom.guard", sys.executable, "-m", *argv],
-                    env=self.environments[folder],
-                    stdin=subprocess.PIPE,
-                    stdout=said,
-                    stderr=subprocess.STDOUT,
-                )
-                self.code[folder] = self.now.wait()
-            self.ended[folder].set()
+            argv = [sys.executable, "-m", "classroom.guard", sys.executable, "-m", "classroom.cli"]
+            argv += ["run", "--workspace", str(TESTED / folder), option]
+            home = {"HOME": str(place / folder / "home")}
+            env = {**offline(place / folder / "network.txt"), **home}
+            plan.append([argv, env, str(place / folder)])
+        (place / "plan.json").write_text(json.dumps(plan))
+        driver = [sys.executable, "-c", DRIVER, str(place)]
+        self.starter = subprocess.Popen(
+            [sys.executable, "-c", START, *driver],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self.starter.wait() == 0
+        self.all = [place / folder / "code.txt" for folder in wanted]
 
     def stop(self) -> None:
         """End what still runs."""
-        self.stopped = True
-        while self.thread.is_alive():
-            if self.now is not None and self.now.stdin is not None:
-                self.now.stdin.close()
-            self.thread.join(0.5)
+        assert self.starter.stdin is not None
+        self.starter.stdin.close()
+        deadline = time.monotonic() + 60
+        while not all(path.exists() for path in self.all) and time.monotonic() < deadline:
+            time.sleep(0.2)
 
     def of(self, folder: str) -> Run:
         """Return the run of a folder."""
 
         def wait() -> int:
-            self.ended[folder].wait()
-            return self.code[folder]
+            code, deadline = self.place / folder / "code.txt", time.monotonic() + HOUR
+            while not code.exists():
+                assert time.monotonic() < deadline, f"the run of {folder}/ does not end"
+                time.sleep(0.5)
+            return int(code.read_text())
 
         return Run(folder, Workspace(TESTED / folder), self.place / folder, wait, self.before)
 
