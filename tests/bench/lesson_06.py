@@ -368,7 +368,7 @@ BENCH = {
             (FILE + "bentoml.container.get_containerfile(output_path=str(recipe))", "raised"),
             (
                 FILE + 'bentoml.container.get_containerfile("firstflight-flights:1", '
-                'output_path="recipe")',
+                'output_path="recipe")\n__import__("os").remove("recipe")',
                 "In quotation marks",
             ),
             (

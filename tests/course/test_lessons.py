@@ -132,3 +132,10 @@ def test_the_notebooks_that_are_opened_are_the_copies(tmp_path):
     mine.write_text("my answer")
     source.write_text("3")
     assert len(copies.update(tmp_path)) == 1 and mine.read_text() == "my answer"
+
+
+@pytest.mark.parametrize("folder", ["notebooks", "solutions"])
+def test_beside_the_notebooks_lies_nothing(folder):
+    """What an answer of the bench left there once was committed with them."""
+    left = [path.name for path in (PROJECT / folder).iterdir() if path.suffix != ".ipynb"]
+    assert [name for name in left if name not in {".ipynb_checkpoints", "__pycache__"}] == []
