@@ -39,7 +39,7 @@ test: style $(INSTALLED) ## everything that must be green; ends with pytest's co
 drills: $(INSTALLED) ## kill, race and damage the path by the thousand; one table (long)
 	$(BIN)/python -m drills
 
-again: $(INSTALLED) ## do each lesson twice, and once more after half of it: the same state (15 minutes)
+again: $(INSTALLED) ## do each lesson twice, and once more after half of it: the same state (half an hour)
 	$(BIN)/python -m drills.again
 
 bench: $(INSTALLED) ## measure the service beside others, and how the path grows (10 minutes)

@@ -378,7 +378,7 @@ class Batched:
 check("06-ex4")
 
 # %% [markdown]
-# Ask both services: one caller, then sixteen at once, each without a pause, for two seconds (about 20 seconds in all).
+# Ask both services: one caller, then sixteen at once, each without a pause, for one second (with the start of the server at most 20 seconds).
 
 # %% tags=["nbval-ignore-output"]
 # about 20 s. Measured: answers and milliseconds differ on every run.

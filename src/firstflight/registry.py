@@ -576,9 +576,12 @@ def load(usecase: str, name: str) -> Release:
         `firstflight.release.load`).
     """
     version = resolve(usecase, name)
-    digest = lineage(usecase, version)["release_digest"]
-    uri, folder = f"models:/{usecase}/{version}", _version(usecase, version).folder
-    return release.load(uri, digest=digest, version=version, folder=folder)
+    return release.load(
+        f"models:/{usecase}/{version}",
+        digest=lineage(usecase, version)["release_digest"],
+        version=version,
+        folder=_version(usecase, version).folder,
+    )
 
 
 def files_of(usecase: str, version: str) -> Path:
